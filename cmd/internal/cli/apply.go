@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"quorate.dev/quorate/cmd/internal/view"
+	"quorate.dev/quorate/planner"
+	"quorate.dev/quorate/planner/journal"
+	"quorate.dev/quorate/planner/rollout"
+)
+
+// leaseTTL is how long a dead run keeps others out; it is renewed three times as often.
+const leaseTTL = 30 * time.Second
+
+func (a *app) applyCommand() *cobra.Command {
+	var approved bool
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Plan, ask, and run the plan",
+		Long: "apply shows the plan, asks for approval on a terminal (--auto-approve elsewhere), and runs it.\n" +
+			"Interrupt once to stop after the current step, twice to abort now. After an interruption, a failure\n" +
+			"or a crash the same command looks at what is true and goes on from there.",
+		Example: "  quorate apply\n  quorate apply --auto-approve --output json",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context(), approved) },
+	}
+	cmd.Flags().BoolVar(&approved, "auto-approve", false, "run without asking")
+	return cmd
+}
+
+func (a *app) apply(ctx context.Context, approved bool) error {
+	if !approved && !a.inTerminal {
+		return invalidInput{errors.New("apply would ask for approval, and standard input is no terminal: pass --auto-approve")}
+	}
+	d, err := a.load()
+	if err != nil {
+		return err
+	}
+	w, err := a.connect(d)
+	if err != nil {
+		return err
+	}
+	observed, err := w.observe(ctx, true)
+	if err != nil {
+		return err
+	}
+	plan := planner.Build(w.input(observed))
+	if err := a.announce(plan); err != nil {
+		return err
+	}
+	if err := runnable(plan); err != nil || plan.Empty() {
+		return err
+	}
+	if !approved && !a.ask("Run this plan? Only 'yes' runs it: ") {
+		return invalidInput{errors.New("not approved; nothing was changed")}
+	}
+	return a.runPlan(ctx, w, observed, plan)
+}
+
+// announce shows the plan before it runs; a machine gets it as the first line.
+func (a *app) announce(plan *planner.Plan) error {
+	if a.json() {
+		return view.PlanLine(a.out, plan)
+	}
+	view.Plan(a.out, a.style(), plan)
+	return nil
+}
+
+func (a *app) ask(question string) bool {
+	fmt.Fprint(a.err, question)
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	return err == nil && strings.TrimSpace(answer) == "yes"
+}
+
+// runPlan gives the engine its ports and its journal, and tells of the run.
+func (a *app) runPlan(ctx context.Context, w *wired, observed []planner.Observation, plan *planner.Plan) (err error) {
+	ctx, stop, done := a.interruptible(ctx)
+	defer done()
+	authority, where, end, err := w.authority(ctx, observed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	run, err := a.runID()
+	if err != nil {
+		return err
+	}
+	file, err := a.openJournal(plan.Deployment, run)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	fmt.Fprintf(a.err, "run %s; journal %s; %s\n", run, file.Name(), where)
+	progress := view.NewProgress(a.out, a.err, a.style(), a.json())
+	ports := w.ports(authority, leaseTerms{info: a.holder(), ttl: leaseTTL})
+	ports.Journal, ports.Emit = journal.New(file, run, a.now), progress.Event
+	work := rollout.Work{
+		Run: run, Topology: w.topology, Profile: w.profile, Desired: w.desired,
+		Slots: planner.Slots(w.input(observed)), Stop: stop, LeaseTTL: leaseTTL,
+	}
+	err = rollout.Run(ctx, ports, work, plan)
+	progress.End(err)
+	return err
+}
+
+// interruptible turns the first interrupt into a stop after the current step and
+// the second into an abort.
+func (a *app) interruptible(ctx context.Context) (context.Context, <-chan struct{}, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		select {
+		case <-a.interrupts:
+			fmt.Fprintln(a.err, "stopping after the current step; interrupt again to abort now")
+			close(stop)
+		case <-ended:
+			return
+		}
+		select {
+		case <-a.interrupts:
+			fmt.Fprintln(a.err, "aborting now")
+			cancel()
+		case <-ended:
+		}
+	}()
+	return ctx, stop, func() { close(ended); cancel() }
+}
+
+// runID is unique and sorts by time.
+func (a *app) runID() (string, error) {
+	suffix := make([]byte, 3)
+	if _, err := io.ReadFull(a.random, suffix); err != nil {
+		return "", fmt.Errorf("make a run ID: %w", err)
+	}
+	return a.now().UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(suffix), nil
+}
+
+// openJournal makes the run's file and its directory durable before anything runs.
+func (a *app) openJournal(deployment, run string) (*os.File, error) {
+	state, err := a.stateDir()
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(state, deployment)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the journal's directory: %w", err)
+	}
+	file, err := os.OpenFile(filepath.Join(dir, run+".jsonl"), os.O_CREATE|os.O_EXCL|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	return file, errors.Join(syncDir(dir))
+}
+
+// syncDir makes a directory's entries durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", dir, err)
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// holder tells people who holds a Lease.
+func (a *app) holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	return fmt.Sprintf("quorate apply on %s (process %d) since %s", host, os.Getpid(), a.now().UTC().Format(time.RFC3339))
+}

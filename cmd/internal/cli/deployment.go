@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/go-multierror"
+
+	"quorate.dev/quorate/kustomize"
+	"quorate.dev/quorate/kustomize/build"
+	"quorate.dev/quorate/regions"
+)
+
+// deployment is a topology with everything that follows from it offline.
+type deployment struct {
+	file      string
+	topology  *regions.Topology
+	notes     regions.Problems // warnings and notes
+	profile   kustomize.Profile
+	rendering kustomize.Rendering
+	desired   map[string][]map[string]any // built objects, per cluster
+}
+
+// invalidTopology is a topology with errors.
+type invalidTopology struct {
+	file     string
+	problems regions.Problems
+}
+
+func (e invalidTopology) Error() string {
+	text := ""
+	for _, p := range e.problems.Errors() {
+		text += "\n  " + p.String()
+	}
+	return fmt.Sprintf("%s is invalid:%s", e.file, text)
+}
+
+func (e invalidTopology) Unwrap() error { return e.problems }
+
+// parse reads and validates the topology file.
+func (a *app) parse() (*regions.Topology, regions.Problems, error) {
+	file := a.settings.GetString("file")
+	data, err := readFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, problems := regions.Parse(data, file)
+	if len(problems.Errors()) > 0 {
+		return t, problems, invalidTopology{file, problems}
+	}
+	return t, problems, nil
+}
+
+// load goes from the topology file to the built objects of every cluster.
+func (a *app) load() (*deployment, error) {
+	t, problems, err := a.parse()
+	if err != nil {
+		return nil, err
+	}
+	d := &deployment{file: a.settings.GetString("file"), topology: t, notes: problems}
+	if d.profile, err = kustomize.LoadProfile(t.Spec.Profile); err != nil {
+		return nil, invalidInput{fmt.Errorf("profile %s: %w", t.Spec.Profile, err)}
+	}
+	if d.rendering, err = kustomize.Render(t, d.profile, a.base(t)); err != nil {
+		return nil, invalidInput{fmt.Errorf("render %s: %w", t.Metadata.Name, err)}
+	}
+	return d, d.build()
+}
+
+// base is the user's own kustomize directory, nil where the profile brings manifests.
+func (a *app) base(t *regions.Topology) fs.FS {
+	if t.Spec.Base == "" {
+		return nil
+	}
+	return os.DirFS(filepath.Join(filepath.Dir(a.settings.GetString("file")), t.Spec.Base))
+}
+
+// build builds every overlay; all clusters' problems come together.
+func (d *deployment) build() error {
+	d.desired = map[string][]map[string]any{}
+	var problems *multierror.Error
+	for _, overlay := range d.rendering.Overlays {
+		objects, err := d.buildOverlay(overlay)
+		if err != nil {
+			problems = multierror.Append(problems, err)
+			continue
+		}
+		d.desired[overlay.Cluster] = objects
+	}
+	if err := problems.ErrorOrNil(); err != nil {
+		return invalidInput{err}
+	}
+	return nil
+}
+
+func (d *deployment) buildOverlay(overlay kustomize.Overlay) ([]map[string]any, error) {
+	yaml, err := build.Build(d.rendering.Files, overlay.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("build the overlay of %s: %w", overlay.Cluster, err)
+	}
+	objects, err := build.Objects(yaml)
+	if err != nil {
+		return nil, fmt.Errorf("read the objects of %s: %w", overlay.Cluster, err)
+	}
+	cluster, known := d.topology.ClusterByName(overlay.Cluster)
+	if !known {
+		return nil, errors.New("an overlay of unknown cluster " + overlay.Cluster)
+	}
+	if err := kustomize.CheckPools(d.topology, d.profile, cluster, objects); err != nil {
+		return nil, fmt.Errorf("overlay of %s: %w", overlay.Cluster, err)
+	}
+	return objects, nil
+}
+
+// services are the governing services of the pools of a cluster: pool → service.
+func (d *deployment) services(cluster string) map[string]string {
+	out := map[string]string{}
+	for _, object := range d.desired[cluster] {
+		if object["kind"] != "StatefulSet" {
+			continue
+		}
+		metadata, _ := object["metadata"].(map[string]any)
+		spec, _ := object["spec"].(map[string]any)
+		name, _ := metadata["name"].(string)
+		service, _ := spec["serviceName"].(string)
+		if name != "" && service != "" {
+			out[name] = service
+		}
+	}
+	return out
+}

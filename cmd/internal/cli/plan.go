@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"quorate.dev/quorate/cmd/internal/view"
+	"quorate.dev/quorate/planner"
+)
+
+func (a *app) planCommand() *cobra.Command {
+	var offline, detailed bool
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what apply would do, step by step, and what could fail safely meanwhile",
+		Long: "plan asks every cluster (a server-side dry run; nothing is changed) and prints the ordered steps,\n" +
+			"why each is there, which replicas it takes down, and which failures the system survives meanwhile.",
+		Example: "  quorate plan\n" +
+			"  quorate plan --offline                    # an installation from nothing; no cluster is contacted\n" +
+			"  quorate plan --detailed-exitcode --output json  # 0: nothing to do, 2: changes",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.plan(cmd.Context(), offline, detailed)
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "plan an installation from nothing, contacting no cluster")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes, 0 when there are none")
+	return cmd
+}
+
+func (a *app) plan(ctx context.Context, offline, detailed bool) error {
+	d, err := a.load()
+	if err != nil {
+		return err
+	}
+	plan, err := a.makePlan(ctx, d, offline)
+	if err != nil {
+		return err
+	}
+	if err := a.printPlan(plan); err != nil {
+		return err
+	}
+	if err := runnable(plan); err != nil {
+		return err
+	}
+	if detailed && !plan.Empty() {
+		return pendingChanges{}
+	}
+	return nil
+}
+
+func (a *app) makePlan(ctx context.Context, d *deployment, offline bool) (*planner.Plan, error) {
+	if offline {
+		return planner.Build(planner.Input{Topology: d.topology, Profile: d.profile, Desired: d.desired, Offline: true}), nil
+	}
+	w, err := a.connect(d)
+	if err != nil {
+		return nil, err
+	}
+	observed, err := w.observe(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	return planner.Build(w.input(observed)), nil
+}
+
+func (a *app) printPlan(plan *planner.Plan) error {
+	if !a.json() {
+		view.Plan(a.out, a.style(), plan)
+		return nil
+	}
+	data, err := planner.Encode(plan)
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(data)
+	return err
+}
+
+// runnable refuses a plan that may not run. A silent cluster comes before a
+// refusal, which may only be due to the silence.
+func runnable(plan *planner.Plan) error {
+	if silent := plan.Unreachable(); len(silent) > 0 {
+		return unreachableClusters{fmt.Errorf("nothing may run while a cluster does not answer: %s", strings.Join(silent, ", "))}
+	}
+	if n := len(plan.Refusals); n > 0 {
+		var codes []string
+		for _, r := range plan.Refusals {
+			codes = append(codes, r.Code)
+		}
+		return unsafePlan{fmt.Errorf("refused: %s (nothing was changed)", strings.Join(codes, ", "))}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+// Package cli is quorate's command line: each command parses, calls the core or
+// the engine, and hands the result to a view. Standard output carries data,
+// standard error narration.
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Version is set at link time.
+var Version = "devel" //nolint:gochecknoglobals // the linker writes it (-X)
+
+// process is everything a command has of the world around it.
+type process struct {
+	in       io.Reader
+	out, err io.Writer
+	// inTerminal and outTerminal tell whether somebody can answer, and whether somebody watches.
+	inTerminal, outTerminal bool
+	width                   int // columns of the terminal; 0 where there is none
+	env                     func(string) string
+	interrupts              <-chan os.Signal
+	now                     func() time.Time
+	random                  io.Reader
+}
+
+// Main runs the command line of this process and returns its exit code.
+func Main() int {
+	interrupts := make(chan os.Signal, 2)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(interrupts)
+	// A reader that went away must not end a run half-way: writes then fail, and
+	// are ignored, while the journal goes on.
+	signal.Ignore(syscall.SIGPIPE)
+	width, _, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil {
+		width = 0
+	}
+	p := &process{
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
+		inTerminal: term.IsTerminal(int(os.Stdin.Fd())), outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
+		width: width, env: os.Getenv, interrupts: interrupts, now: time.Now, random: rand.Reader,
+	}
+	return p.run(context.Background(), os.Args[1:])
+}
+
+// run executes one command line.
+func (p *process) run(ctx context.Context, args []string) int {
+	root := newRoot(p)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var pending pendingChanges
+	var printed alreadyReported
+	if err != nil && !errors.As(err, &pending) && !errors.As(err, &printed) {
+		p.report(err)
+	}
+	return exitCode(err)
+}
+
+// report prints an error for people, several lines where it has several.
+func (p *process) report(err error) {
+	var account interface{ Account() string }
+	text := err.Error()
+	if errors.As(err, &account) {
+		text = account.Account()
+	}
+	fmt.Fprintf(p.err, "quorate: %s\n", text)
+}

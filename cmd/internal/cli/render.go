@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"quorate.dev/quorate/kustomize/tree"
+)
+
+func (a *app) renderCommand() *cobra.Command {
+	var dir string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "render -o DIR",
+		Short: "Write the kustomize base and one overlay a cluster",
+		Long: "render writes DIR/base and DIR/overlays/<cluster>, plain kustomize directories that work with\n" +
+			"kubectl apply -k, Argo CD or Flux as well. It removes only files that it wrote itself, and\n" +
+			"refuses a directory that holds files of others or files of its own that were changed by hand.",
+		Example: "  quorate render -o rendered\n  kubectl kustomize rendered/overlays/use1",
+		Args:    noArguments,
+		RunE:    func(*cobra.Command, []string) error { return a.render(dir, force) },
+	}
+	cmd.Flags().StringVarP(&dir, "out", "o", "rendered", "the `directory` to write")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite files of ours that were changed by hand")
+	return cmd
+}
+
+func (a *app) render(dir string, force bool) error {
+	d, err := a.load()
+	if err != nil {
+		return err
+	}
+	if err := tree.Write(dir, d.rendering, tree.Options{Force: force}); err != nil {
+		return invalidInput{fmt.Errorf("render %s into %s: %w", d.topology.Metadata.Name, dir, err)}
+	}
+	for _, overlay := range d.rendering.Overlays {
+		fmt.Fprintf(a.out, "%s/%s\n", dir, overlay.Dir)
+	}
+	return nil
+}

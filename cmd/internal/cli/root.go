@@ -1,0 +1,174 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"quorate.dev/quorate/cmd/internal/view"
+)
+
+// app is one invocation: the process around it and its settings.
+type app struct {
+	*process
+	settings *viper.Viper
+	log      *slog.Logger
+}
+
+// newRoot builds the command tree.
+func newRoot(p *process) *cobra.Command {
+	a := &app{process: p, settings: viper.New()}
+	root := &cobra.Command{
+		Use:   "quorate",
+		Short: "Deploy one stateful system over many Kubernetes clusters, and keep it quorate",
+		Long: "quorate turns a topology file into per-cluster kustomize overlays, names for every replica,\n" +
+			"and an ordered plan; and runs the plan so that at every step the system still survives\n" +
+			"the failures that it promised to survive.",
+		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.configure(cmd) },
+	}
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return invalidInput{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
+	})
+	flags := root.PersistentFlags()
+	flags.StringP("file", "f", "topology.yaml", "the topology `file`")
+	flags.String("kubeconfig", "", "kubeconfig `file` (default: $KUBECONFIG, else ~/.kube/config)")
+	flags.String("output", "text", "output `format`: text or json")
+	flags.Bool("no-color", false, "no colours (also: the NO_COLOR environment variable)")
+	flags.String("log-level", "warn", "narration on standard error: debug, info, warn or error")
+	flags.String("config", "", "settings `file` (YAML) with defaults for these flags; QUORATE_* variables override it")
+	flags.String("state-dir", "", "`directory` of run journals (default: $XDG_STATE_HOME/quorate, else ~/.local/state/quorate)")
+	root.AddCommand(a.validateCommand(), a.renderCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.dnsCommand(), a.versionCommand())
+	root.CompletionOptions.DisableDefaultCmd = true
+	return root
+}
+
+// configure reads the settings: flags over QUORATE_* variables over the settings file.
+func (a *app) configure(cmd *cobra.Command) error {
+	a.settings.SetEnvPrefix("QUORATE")
+	a.settings.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
+	a.settings.AutomaticEnv()
+	if err := a.settings.BindPFlags(cmd.Flags()); err != nil {
+		return fmt.Errorf("bind flags of %s: %w", cmd.Name(), err)
+	}
+	if err := a.readSettings(cmd.Root().PersistentFlags()); err != nil {
+		return err
+	}
+	if out := a.settings.GetString("output"); out != "text" && out != "json" {
+		return invalidInput{fmt.Errorf("--output %q is not known: text or json", out)}
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.settings.GetString("log-level"))); err != nil {
+		return invalidInput{fmt.Errorf("--log-level %q is not known: debug, info, warn or error", a.settings.GetString("log-level"))}
+	}
+	a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+	return nil
+}
+
+func (a *app) readSettings(known *pflag.FlagSet) error {
+	path := a.settings.GetString("config")
+	if path == "" {
+		return nil
+	}
+	a.settings.SetConfigFile(path)
+	a.settings.SetConfigType("yaml")
+	if err := a.settings.ReadInConfig(); err != nil {
+		return invalidInput{fmt.Errorf("settings file %s: %w", path, err)}
+	}
+	for key := range a.settings.AllSettings() {
+		if known.Lookup(key) == nil && !a.settings.IsSet(key) {
+			return invalidInput{fmt.Errorf("settings file %s: %q is no setting", path, key)}
+		}
+	}
+	return nil
+}
+
+func (a *app) json() bool { return a.settings.GetString("output") == "json" }
+
+// style decides on colour: only for a terminal, and never against a wish.
+func (a *app) style() view.Style {
+	plain := a.settings.GetBool("no-color") || a.env("NO_COLOR") != "" || a.env("TERM") == "dumb" || !a.outTerminal
+	return view.Style{Colour: !plain, Width: a.width}
+}
+
+// stateDir is where run journals live.
+func (a *app) stateDir() (string, error) {
+	if dir := a.settings.GetString("state-dir"); dir != "" {
+		return dir, nil
+	}
+	if dir := a.env("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "quorate"), nil
+	}
+	home := a.env("HOME")
+	if home == "" {
+		return "", invalidInput{errors.New("no place for run journals: set --state-dir, XDG_STATE_HOME or HOME")}
+	}
+	return filepath.Join(home, ".local", "state", "quorate"), nil
+}
+
+// noArguments refuses arguments with the documented exit code.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return invalidInput{fmt.Errorf("%s takes no arguments, got %s", cmd.CommandPath(), strings.Join(args, " "))}
+	}
+	return nil
+}
+
+// groupCommand is a command that only has subcommands.
+func groupCommand(use, short string, children ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return invalidInput{fmt.Errorf("%q is no command of %s (see `%s --help`)", args[0], cmd.CommandPath(), cmd.CommandPath())}
+		},
+	}
+	cmd.AddCommand(children...)
+	return cmd
+}
+
+// readFile reads a whole file, with errors for people.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, invalidInput{fmt.Errorf("%s does not exist; name the topology with -f", path)}
+	case err != nil:
+		return nil, invalidInput{fmt.Errorf("read %s: %w", path, err)}
+	case info.IsDir():
+		return nil, invalidInput{fmt.Errorf("%s is a directory; name the topology file itself with -f", path)}
+	}
+	const limit = 16 << 20 // Parse has its own, smaller one; this keeps a device from filling the memory
+	if info.Size() > limit {
+		return nil, invalidInput{fmt.Errorf("%s has %d bytes; a topology is never that large", path, info.Size())}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, invalidInput{fmt.Errorf("read %s: %w", path, err)}
+	}
+	return data, nil
+}
+
+// sortedKeys are a map's keys in order.
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

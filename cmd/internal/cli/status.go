@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"quorate.dev/quorate/cmd/internal/view"
+	"quorate.dev/quorate/planner"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show what is where, who holds the lock, and what could fail safely now",
+		Example: "  quorate status\n" +
+			"  quorate status --output json",
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
+	}
+}
+
+func (a *app) status(ctx context.Context) error {
+	d, err := a.load()
+	if err != nil {
+		return err
+	}
+	w, err := a.connect(d)
+	if err != nil {
+		return err
+	}
+	observed, err := w.observe(ctx, false)
+	if err != nil {
+		return err
+	}
+	status := view.NewStatus(d.topology, observed, a.now())
+	if err := a.nameStatus(ctx, w, observed, status); err != nil {
+		return err
+	}
+	if a.json() {
+		if err := status.JSON(a.out); err != nil {
+			return err
+		}
+	} else {
+		status.Text(a.out, a.style())
+	}
+	return silence(observed)
+}
+
+// nameStatus asks the authority for every replica's name. In a sandbox without a
+// standing authority this process serves the names itself, and says so; elsewhere
+// nobody is asked.
+func (a *app) nameStatus(ctx context.Context, w *wired, observed []planner.Observation, status *view.Status) error {
+	if !canAsk(w, observed) {
+		status.Authority = "none: the topology names no standing authority"
+		return nil
+	}
+	authority, where, end, err := w.authority(ctx, observed)
+	if err != nil {
+		status.Authority = err.Error()
+		return nil
+	}
+	status.Authority = where
+	status.AskNames(func(name string) ([]string, error) { return authority.Lookup(ctx, name) })
+	return end()
+}
+
+func canAsk(w *wired, observed []planner.Observation) bool {
+	if len(w.topology.Spec.DNS.Authorities) > 0 {
+		return true
+	}
+	for _, o := range observed {
+		if o.Unreachable != "" || !o.State.Sandbox {
+			return false
+		}
+	}
+	return true
+}
+
+// silence is the error of clusters that did not answer; the view has named them.
+func silence(observed []planner.Observation) error {
+	var silent []string
+	for _, o := range observed {
+		if o.Unreachable != "" {
+			silent = append(silent, o.Cluster)
+		}
+	}
+	if len(silent) == 0 {
+		return nil
+	}
+	return unreachableClusters{fmt.Errorf("did not answer: %s", strings.Join(silent, ", "))}
+}

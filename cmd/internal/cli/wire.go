@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"quorate.dev/quorate/dns/query"
+	"quorate.dev/quorate/dns/serve"
+	"quorate.dev/quorate/planner"
+	"quorate.dev/quorate/planner/rollout"
+	"quorate.dev/quorate/regions"
+	"quorate.dev/quorate/regions/kube"
+)
+
+// wired are a deployment's clusters, ready to be asked. This file is the only
+// place that builds adapters.
+type wired struct {
+	*deployment
+	clusters map[string]*kube.Cluster
+	scopes   map[string]kube.Scope
+	now      clock
+	log      *slog.Logger
+}
+
+// connect makes a client for every cluster, without speaking to any.
+func (a *app) connect(d *deployment) (*wired, error) {
+	contexts := map[string]string{}
+	scopes := map[string]kube.Scope{}
+	for _, c := range d.topology.OrderedClusters() {
+		contexts[c.Name] = c.Context
+		scope := kube.Scope{
+			Deployment: d.topology.Metadata.Name, Namespace: c.Namespace,
+			Region: d.topology.RegionOf(c.Name), Container: d.container(),
+		}
+		for _, p := range d.topology.Pools(c) {
+			scope.Pools = append(scope.Pools, p.Name)
+		}
+		scopes[c.Name] = scope
+	}
+	clusters, err := kube.Open(a.settings.GetString("kubeconfig"), contexts, kube.Options{Version: Version, Logger: a.log})
+	if err != nil {
+		return nil, invalidInput{err}
+	}
+	return &wired{deployment: d, clusters: clusters, scopes: scopes, now: a.now, log: a.log}, nil
+}
+
+// container is the database's container.
+func (d *deployment) container() string {
+	if d.topology.Spec.Container != "" {
+		return d.topology.Spec.Container
+	}
+	return d.profile.Container
+}
+
+// names are the clusters in rollout order.
+func (w *wired) names() []string {
+	var out []string
+	for _, c := range w.topology.OrderedClusters() {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+// observe asks every cluster at once what it holds and, where compare is set, what
+// applying the overlay would change. A cluster that does not answer is part of the
+// result; any other failure is an error.
+func (w *wired) observe(ctx context.Context, compare bool) ([]planner.Observation, error) {
+	names := w.names()
+	out := make([]planner.Observation, len(names))
+	var group errgroup.Group
+	for i, name := range names {
+		group.Go(func() (err error) {
+			out[i], err = w.observeOne(ctx, name, compare)
+			return err
+		})
+	}
+	return out, group.Wait()
+}
+
+func (w *wired) observeOne(ctx context.Context, name string, compare bool) (planner.Observation, error) {
+	o := planner.Observation{Cluster: name}
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		o.State, err = w.clusters[name].Observe(ctx, w.scopes[name])
+		return err
+	})
+	group.Go(func() (err error) {
+		if compare {
+			o.Objects, err = w.clusters[name].Compare(ctx, w.scopes[name], w.desired[name])
+		}
+		return err
+	})
+	err := group.Wait()
+	if reason := unreachable(err); reason != "" {
+		return planner.Observation{
+			Cluster: name, Unreachable: reason,
+			State: regions.ClusterState{Cluster: name, Region: w.scopes[name].Region, Namespace: w.scopes[name].Namespace},
+		}, nil
+	}
+	if err != nil {
+		return o, fmt.Errorf("look at cluster %s: %w", name, err)
+	}
+	return o, nil
+}
+
+// input is what a plan follows from.
+func (w *wired) input(observed []planner.Observation) planner.Input {
+	return planner.Input{Topology: w.topology, Profile: w.profile, Desired: w.desired, Observed: observed}
+}
+
+// ports binds the engine to the clusters.
+func (w *wired) ports(authority rollout.Authority, lease leaseTerms) rollout.Ports {
+	return rollout.Ports{
+		Observer: observerPort{w}, Objects: objectsPort{w}, StatefulSets: setsPort{w}, Pods: podsPort{w},
+		Records: recordsPort{w}, Leases: leasesPort{w, lease}, Authority: authority, Now: w.now,
+	}
+}
+
+// server is an authority for the zone in this process, over watches of all clusters.
+func (w *wired) server(slots []regions.ReplicaID) (*serve.Server, error) {
+	config := serve.Config{Topology: w.topology, Slots: slots, Now: w.now, Log: w.log}
+	for _, name := range w.names() {
+		config.Sources = append(config.Sources, serve.Source{
+			Cluster: name, Namespace: w.scopes[name].Namespace,
+			Client: w.clusters[name].Clientset(), Services: w.services(name),
+		})
+	}
+	return serve.New(config)
+}
+
+// standing asks the authorities that the topology names.
+func (w *wired) standing() authority {
+	return authority{client: query.Client{}, servers: w.topology.Spec.DNS.Authorities}
+}

@@ -1,0 +1,256 @@
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"quorate.dev/quorate/planner"
+	"quorate.dev/quorate/regions"
+)
+
+// Plan prints a plan for people: what was seen, what changes, the steps with
+// what they disrupt and what may still fail meanwhile, and a summary.
+func Plan(w io.Writer, s Style, p *planner.Plan) {
+	fmt.Fprintf(w, "%s %s\n", s.paint(bold, "Plan for "+p.Deployment), s.paint(faint, short(p.Digest)))
+	planClusters(w, s, p)
+	planPromise(w, s, p)
+	planChanges(w, s, p)
+	planNames(w, s, p)
+	planSteps(w, s, p)
+	for _, note := range p.Notes {
+		fmt.Fprintf(w, "\n%s %s\n", s.paint(yellow, "note:"), note)
+	}
+	planRefusals(w, s, p)
+	fmt.Fprintf(w, "\n%s\n", planSummary(p))
+}
+
+// PlanLine prints a plan as one line of JSON, the first of a run's.
+func PlanLine(w io.Writer, p *planner.Plan) error {
+	line := struct {
+		FormatVersion string        `json:"format_version"`
+		Type          string        `json:"type"`
+		Plan          *planner.Plan `json:"plan"`
+	}{planner.FormatVersion, "plan", p}
+	return json.NewEncoder(w).Encode(line)
+}
+
+// short keeps enough of a digest to tell plans apart.
+func short(digest string) string {
+	const shown = len("sha256:") + 12
+	if len(digest) > shown {
+		return digest[:shown]
+	}
+	return digest
+}
+
+func planClusters(w io.Writer, s Style, p *planner.Plan) {
+	s.heading(w, "Clusters")
+	var rows [][]string
+	for _, c := range p.Clusters {
+		state := c.Version
+		switch {
+		case !c.Reachable:
+			state = s.paint(red, "does not answer: "+c.Error)
+		case c.Version == "":
+			state = s.paint(faint, "not contacted")
+		case c.Sandbox:
+			state += s.paint(faint, "  sandbox")
+		}
+		rows = append(rows, []string{c.Name, c.Region, state})
+	}
+	table(w, rows)
+}
+
+func planPromise(w io.Writer, s Style, p *planner.Plan) {
+	s.heading(w, "Promise")
+	rows := [][]string{
+		{"at rest", survive(p.Promise.Failure), s.paint(faint, p.Promise.Basis+": "+p.Promise.AtRest.String())},
+		{"during each step", survive(p.Promise.WhileUpdating), ""},
+	}
+	table(w, rows)
+	if !p.Promise.InForce && len(p.Steps) > 0 {
+		fmt.Fprintf(w, "  %s\n", s.paint(faint, "in force once the database is initialised; before that nothing is promised"))
+	}
+}
+
+func survive(f regions.Failure) string {
+	if f == regions.FailureNone {
+		return "promises nothing"
+	}
+	return "survives the loss of any " + string(f)
+}
+
+// changeGroup is one change that is the same in several clusters.
+type changeGroup struct {
+	clusters []string
+	change   planner.ObjectChange
+}
+
+func planChanges(w io.Writer, s Style, p *planner.Plan) {
+	if len(p.Objects) == 0 {
+		return
+	}
+	s.heading(w, "Changes")
+	for _, g := range groupChanges(p.Objects) {
+		fmt.Fprintf(w, "  %s %s/%s  %s\n", mark(s, g.change.Action), g.change.Object.Kind, g.change.Object.Name, s.paint(faint, strings.Join(g.clusters, ", ")))
+		for _, f := range g.change.Fields {
+			fmt.Fprintf(w, "      %s\n", f)
+		}
+		if g.change.Note != "" {
+			fmt.Fprintf(w, "      %s\n", s.paint(faint, g.change.Note))
+		}
+	}
+}
+
+func mark(s Style, action string) string {
+	switch action {
+	case planner.ActionCreate:
+		return s.paint(green, "+ create")
+	case planner.ActionDelete:
+		return s.paint(red, "- delete")
+	case planner.ActionTakeOver:
+		return s.paint(yellow, "~ take over")
+	}
+	return s.paint(yellow, "~ update")
+}
+
+// groupChanges gathers changes that differ only by their cluster, in the order
+// in which they first appear.
+func groupChanges(changes []planner.ObjectChange) []changeGroup {
+	var groups []changeGroup
+	index := map[string]int{}
+	for _, c := range changes {
+		key := fmt.Sprint(c.Object.Kind, "/", c.Object.Name, c.Action, c.Note, c.Fields)
+		if i, known := index[key]; known {
+			groups[i].clusters = append(groups[i].clusters, c.Cluster)
+			continue
+		}
+		index[key] = len(groups)
+		groups = append(groups, changeGroup{[]string{c.Cluster}, c})
+	}
+	return groups
+}
+
+func planNames(w io.Writer, s Style, p *planner.Plan) {
+	if len(p.DNS.Changes) == 0 {
+		return
+	}
+	s.heading(w, "Names")
+	for _, c := range p.DNS.Changes {
+		fmt.Fprintf(w, "  %s %s %s\n", mark(s, string(c.Action)), strings.TrimSuffix(c.Name, "."), s.paint(faint, strings.Join(c.After, " ")))
+	}
+}
+
+func planSteps(w io.Writer, s Style, p *planner.Plan) {
+	if len(p.Steps) == 0 {
+		return
+	}
+	s.heading(w, "Steps")
+	for _, line := range p.Preamble {
+		fmt.Fprintf(w, "   %s  %s\n", s.paint(faint, "·"), s.paint(faint, line))
+	}
+	var rows [][]string
+	for i := 0; i < len(p.Steps); i++ {
+		step := p.Steps[i]
+		follow := followers(p.Steps[i+1:], step.ID)
+		rows = append(rows, []string{fmt.Sprintf("%2d", i+1), step.Summary + follow.text, exposureText(s, step), s.paint(faint, step.Why)})
+		i += follow.steps
+	}
+	table(w, rows)
+}
+
+// follow are the gate and the soak after a step, shown in its own line.
+type follow struct {
+	text  string
+	steps int
+}
+
+func followers(steps []planner.Step, id string) follow {
+	var f follow
+	for _, s := range steps {
+		if !strings.HasPrefix(s.ID, id+"/") || (s.Kind != planner.KindProbe && s.Kind != planner.KindSoak) {
+			break
+		}
+		f.steps++
+		if s.Kind == planner.KindProbe {
+			f.text += ", gate"
+		} else {
+			f.text += ", soak " + s.Payload.Duration
+		}
+	}
+	return f
+}
+
+// exposureText says what may be lost while a disruptive step runs.
+func exposureText(s Style, step planner.Step) string {
+	if step.Exposure == nil {
+		return ""
+	}
+	if !step.Exposure.Available() {
+		return s.paint(red, "no quorum meanwhile")
+	}
+	var may, mayNot []string
+	for _, f := range regions.Failures() {
+		if step.Exposure.Survives[f] {
+			may = append(may, string(f))
+		} else {
+			mayNot = append(mayNot, string(f))
+		}
+	}
+	switch {
+	case len(may) == 0:
+		return s.paint(yellow, "nothing more may be lost")
+	case len(mayNot) == 0:
+		return "any " + may[len(may)-1] + " may be lost"
+	}
+	return fmt.Sprintf("any %s may be lost, not a %s", may[len(may)-1], mayNot[0])
+}
+
+func planRefusals(w io.Writer, s Style, p *planner.Plan) {
+	if len(p.Refusals) == 0 {
+		return
+	}
+	s.heading(w, "Refused")
+	for _, r := range p.Refusals {
+		fmt.Fprintf(w, "  %s %s\n", s.paint(red, r.Code+":"), r.Message)
+		if r.Hint != "" {
+			fmt.Fprintf(w, "      %s\n", r.Hint)
+		}
+	}
+}
+
+func planSummary(p *planner.Plan) string {
+	if silent := p.Unreachable(); len(silent) > 0 {
+		return "This plan cannot run: " + strings.Join(silent, ", ") + " did not answer."
+	}
+	if len(p.Refusals) > 0 {
+		return "This plan may not run."
+	}
+	if p.Empty() {
+		return "Nothing to do: all clusters are as the topology says."
+	}
+	return fmt.Sprintf("%d to create, %d to update, %d to delete; %s.",
+		p.Summary.Create, p.Summary.Update, p.Summary.Delete, restarts(p))
+}
+
+func restarts(p *planner.Plan) string {
+	switch n := p.Summary.Disruptive; n {
+	case 0:
+		return "no replica restarts"
+	case 1:
+		return "1 replica restarts"
+	default:
+		return fmt.Sprintf("%d replicas restart%s", n, pace(p))
+	}
+}
+
+func pace(p *planner.Plan) string {
+	together := slices.ContainsFunc(p.Steps, func(s planner.Step) bool { return len(s.Disrupts) > 1 })
+	if together {
+		return ""
+	}
+	return ", one at a time"
+}

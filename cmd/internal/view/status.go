@@ -1,0 +1,294 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"quorate.dev/quorate/dns"
+	"quorate.dev/quorate/planner"
+	"quorate.dev/quorate/regions"
+)
+
+// Status is what is where now, in the order of the topology's rollout.
+type Status struct {
+	FormatVersion string                 `json:"format_version"`
+	Deployment    string                 `json:"deployment"`
+	Time          time.Time              `json:"time"`
+	DatabaseID    string                 `json:"database_id,omitempty"`
+	Promise       regions.Failure        `json:"promise"`
+	WhileUpdating regions.Failure        `json:"while_updating"`
+	Exposure      regions.Exposure       `json:"exposure"` // with the replicas that are down now
+	Zone          string                 `json:"zone"`
+	Authority     string                 `json:"authority"`
+	Clusters      []ClusterStatus        `json:"clusters"`
+	topology      *regions.Topology      // for names
+	states        []regions.ClusterState // of clusters that answered
+	podIPs        map[string][]string    // replica name → its pod's addresses
+}
+
+// ClusterStatus is one cluster.
+type ClusterStatus struct {
+	Name      string       `json:"name"`
+	Region    string       `json:"region"`
+	Reachable bool         `json:"reachable"`
+	Error     string       `json:"error,omitempty"`
+	Version   string       `json:"version,omitempty"`
+	Lease     *LeaseStatus `json:"lease,omitempty"`
+	Pools     []PoolStatus `json:"pools"`
+}
+
+// LeaseStatus is who keeps other runs out.
+type LeaseStatus struct {
+	Held    bool      `json:"held"`
+	Holder  string    `json:"holder,omitempty"`
+	Renewed time.Time `json:"renewed,omitzero"`
+}
+
+// PoolStatus is one StatefulSet.
+type PoolStatus struct {
+	Name      string          `json:"name"`
+	Want      int             `json:"want"`
+	Replicas  int             `json:"replicas"`
+	Partition int             `json:"partition"`
+	Hold      string          `json:"hold"` // held | updating | released
+	Members   []ReplicaStatus `json:"members"`
+}
+
+// ReplicaStatus is one replica.
+type ReplicaStatus struct {
+	ID       regions.ReplicaID `json:"id"`
+	Ready    bool              `json:"ready"`
+	Trouble  string            `json:"trouble,omitempty"`
+	Zone     string            `json:"zone,omitempty"`
+	Node     string            `json:"node,omitempty"`
+	Image    string            `json:"image,omitempty"`
+	Revision string            `json:"revision,omitempty"`
+	Updated  bool              `json:"updated"` // runs the newest template
+	Name     string            `json:"name"`
+	NameOK   string            `json:"name_state"` // right | wrong | unknown
+	Answer   []string          `json:"answer,omitempty"`
+}
+
+// The states of a replica's name.
+const (
+	nameRight   = "right"
+	nameWrong   = "wrong"
+	nameUnknown = "unknown"
+)
+
+// NewStatus gathers what was observed.
+func NewStatus(t *regions.Topology, observed []planner.Observation, now time.Time) *Status {
+	s := &Status{
+		FormatVersion: planner.FormatVersion, Deployment: t.Metadata.Name, Time: now.UTC(),
+		Promise: t.Spec.Survive.Failure, WhileUpdating: t.Spec.Survive.WhileUpdating,
+		Zone: t.Spec.DNS.Zone, topology: t, podIPs: map[string][]string{},
+	}
+	down := map[regions.ReplicaID]bool{}
+	for _, c := range t.OrderedClusters() {
+		o := find(observed, c.Name)
+		s.Clusters = append(s.Clusters, s.cluster(c, o))
+		if o.Unreachable != "" {
+			for _, r := range t.Replicas() {
+				down[r.ID] = down[r.ID] || r.ID.Cluster == c.Name
+			}
+			continue
+		}
+		s.states = append(s.states, o.State)
+		if id := o.State.Record.Database.ClusterID; id != "" {
+			s.DatabaseID = id
+		}
+	}
+	s.Exposure = liveExposure(t, s.states, down)
+	return s
+}
+
+// liveExposure counts everybody who does not serve, and those nobody can see.
+func liveExposure(t *regions.Topology, states []regions.ClusterState, unseen map[regions.ReplicaID]bool) regions.Exposure {
+	for id := range planner.Down(states) {
+		unseen[id] = true
+	}
+	for _, r := range t.Replicas() {
+		if !slices.ContainsFunc(states, func(s regions.ClusterState) bool { return planner.FindPod(s, r.ID) != nil }) {
+			unseen[r.ID] = true
+		}
+	}
+	return regions.LiveLayout(t, states).Exposure(unseen)
+}
+
+func find(observed []planner.Observation, cluster string) planner.Observation {
+	for _, o := range observed {
+		if o.Cluster == cluster {
+			return o
+		}
+	}
+	return planner.Observation{Cluster: cluster, Unreachable: "not asked"}
+}
+
+func (s *Status) cluster(c regions.Cluster, o planner.Observation) ClusterStatus {
+	out := ClusterStatus{
+		Name: c.Name, Region: s.topology.RegionOf(c.Name), Reachable: o.Unreachable == "", Error: o.Unreachable,
+		Version: o.State.ServerVersion, Lease: leaseStatus(o.State.Lease), Pools: []PoolStatus{},
+	}
+	if o.Unreachable != "" {
+		return out
+	}
+	for _, p := range s.topology.Pools(c) {
+		out.Pools = append(out.Pools, s.pool(o.State, p))
+	}
+	return out
+}
+
+func leaseStatus(l *regions.LeaseState) *LeaseStatus {
+	if l == nil {
+		return nil
+	}
+	if l.Holder == "" {
+		return &LeaseStatus{}
+	}
+	return &LeaseStatus{Held: true, Holder: l.HolderInfo, Renewed: l.RenewTime.UTC()}
+}
+
+func (s *Status) pool(state regions.ClusterState, size regions.PoolSize) PoolStatus {
+	out := PoolStatus{Name: size.Name, Want: size.Replicas, Members: []ReplicaStatus{}}
+	set := planner.FindSet(state, size.Name)
+	if set == nil {
+		out.Hold = "not installed"
+		return out
+	}
+	out.Replicas, out.Partition, out.Hold = set.Replicas, set.Partition, hold(set)
+	for ordinal := range set.Replicas {
+		out.Members = append(out.Members, s.replica(state, set, regions.ReplicaID{Cluster: state.Cluster, Pool: size.Name, Ordinal: ordinal}))
+	}
+	return out
+}
+
+// hold says in a word whether a template change could move pods.
+func hold(set *regions.StatefulSetState) string {
+	switch {
+	case set.Partition >= set.Replicas:
+		return "held"
+	case set.CurrentRevision != set.UpdateRevision:
+		return "updating"
+	}
+	return "released"
+}
+
+func (s *Status) replica(state regions.ClusterState, set *regions.StatefulSetState, id regions.ReplicaID) ReplicaStatus {
+	out := ReplicaStatus{ID: id, Name: strings.TrimSuffix(dns.ReplicaName(s.topology, id), "."), NameOK: nameUnknown}
+	out.Trouble = strings.TrimPrefix(planner.Blocker(state, id, planner.ConditionReady), id.String()+": ")
+	out.Ready = out.Trouble == ""
+	if pod := planner.FindPod(state, id); pod != nil {
+		out.Zone, out.Node, out.Image, out.Revision = pod.Zone, pod.Node, pod.Image, pod.Revision
+		out.Updated = pod.Revision == set.UpdateRevision
+		s.podIPs[out.Name] = pod.IPs
+	}
+	return out
+}
+
+// AskNames compares what the authority says of each replica's name with its pod.
+func (s *Status) AskNames(lookup func(name string) ([]string, error)) {
+	for i := range s.Clusters {
+		for j := range s.Clusters[i].Pools {
+			members := s.Clusters[i].Pools[j].Members
+			for k := range members {
+				members[k].NameOK, members[k].Answer = s.askName(members[k].Name, lookup)
+			}
+		}
+	}
+}
+
+func (s *Status) askName(name string, lookup func(string) ([]string, error)) (string, []string) {
+	got, err := lookup(name + ".")
+	if err != nil {
+		return nameUnknown, nil
+	}
+	want := slices.Sorted(slices.Values(s.podIPs[name]))
+	if slices.Equal(got, want) && len(want) > 0 {
+		return nameRight, got
+	}
+	return nameWrong, got
+}
+
+// JSON prints the status as one document.
+func (s *Status) JSON(w io.Writer) error { return document(w, s) }
+
+// Text prints the status for people.
+func (s *Status) Text(w io.Writer, style Style) {
+	fmt.Fprintf(w, "%s  %s\n", style.paint(bold, s.Deployment), style.paint(faint, s.database()))
+	for _, c := range s.Clusters {
+		s.clusterText(w, style, c)
+	}
+	fmt.Fprintf(w, "\n%s\n", s.exposureLine(style))
+	fmt.Fprintf(w, "%s\n", style.paint(faint, s.Authority))
+}
+
+func (s *Status) database() string {
+	if s.DatabaseID == "" {
+		return "no database recorded"
+	}
+	return "database " + s.DatabaseID
+}
+
+func (s *Status) clusterText(w io.Writer, style Style, c ClusterStatus) {
+	style.heading(w, c.Region+" / "+c.Name)
+	if !c.Reachable {
+		fmt.Fprintf(w, "  %s\n", style.paint(red, "does not answer: "+c.Error))
+		return
+	}
+	fmt.Fprintf(w, "  %s\n", style.paint(faint, c.Version+"; "+lockLine(c.Lease)))
+	for _, p := range c.Pools {
+		fmt.Fprintf(w, "  %s: %d of %d replicas, partition %d (%s)\n", p.Name, p.Replicas, p.Want, p.Partition, p.Hold)
+		var rows [][]string
+		for _, m := range p.Members {
+			rows = append(rows, []string{"  " + m.ID.Pod(), readiness(style, m), m.Zone, m.Node, imageTag(m.Image), nameText(style, m)})
+		}
+		table(w, rows)
+	}
+}
+
+func lockLine(l *LeaseStatus) string {
+	switch {
+	case l == nil, !l.Held:
+		return "not locked"
+	default:
+		return "locked by " + l.Holder
+	}
+}
+
+func readiness(style Style, m ReplicaStatus) string {
+	if m.Ready {
+		return style.paint(green, "ready")
+	}
+	return style.paint(red, m.Trouble)
+}
+
+func nameText(style Style, m ReplicaStatus) string {
+	switch m.NameOK {
+	case nameRight:
+		return m.Name
+	case nameWrong:
+		return style.paint(red, m.Name+" answers ["+strings.Join(m.Answer, " ")+"]")
+	}
+	return style.paint(faint, m.Name+" (not asked)")
+}
+
+func imageTag(image string) string {
+	if i := strings.LastIndexAny(image, ":@"); i >= 0 && !strings.Contains(image[i:], "/") {
+		return image[i+1:]
+	}
+	return image
+}
+
+func (s *Status) exposureLine(style Style) string {
+	text := s.Exposure.String()
+	switch {
+	case !s.Exposure.Available():
+		text = style.paint(red, text)
+	case s.Promise != regions.FailureNone && !s.Exposure.Survives[s.Promise]:
+		text = style.paint(yellow, text)
+	}
+	return "Now: " + text + "; promised at rest: " + survive(s.Promise)
+}

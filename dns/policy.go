@@ -1,0 +1,183 @@
+package dns
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// The delete cap: a change of more than this share of a cluster's names is far
+// likelier to be a mistake than a wish. Only deletes are capped, since a rolling
+// restart rightly updates every name (octoDNS caps both, from the same number of names on).
+const (
+	DeleteCapPercent = 30
+	DeleteCapFloor   = 10 // names of a cluster below which there is no cap
+)
+
+// KeepUnread takes out of the changes whatever would touch the records of clusters that could
+// not be read: an unreachable API server says nothing about its pods. Names wholly
+// of unread clusters are left as they are. A name that spans clusters loses only addresses
+// which the zone holds for replicas of clusters that were read.
+//
+// Names are those of the topology (see Names), zone is its zone, actual is what the zone holds.
+func KeepUnread(changes []Change, zone string, names []Name, actual []RecordSet, unread ...string) []Change {
+	k := keeper{zone: zone, names: map[string][]string{}, unread: unread, actual: index(actual)}
+	for _, n := range names {
+		k.names[n.Name] = n.Clusters()
+	}
+	k.split()
+	var kept []Change
+	for _, c := range changes {
+		if c, ok := k.keep(c); ok {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+type keeper struct {
+	zone   string
+	names  map[string][]string // name → clusters behind it
+	unread []string
+	actual map[setKey]RecordSet
+	// addresses that the zone holds in names wholly of unread, and wholly of read clusters
+	ofUnread, ofRead map[string]bool
+}
+
+// clusters are those behind a name: as the topology has it, else as the name itself says.
+func (k *keeper) clusters(name, cluster string) []string {
+	if clusters := k.names[Canonical(name)]; len(clusters) > 0 {
+		return clusters
+	}
+	if cluster == "" {
+		cluster = clusterLabel(k.zone, name)
+	}
+	if cluster == "" {
+		return nil
+	}
+	return []string{cluster}
+}
+
+func (k *keeper) isUnread(cluster string) bool { return slices.Contains(k.unread, cluster) }
+
+// touches tells whether any, and whether every one of the clusters could not be read.
+func (k *keeper) touches(clusters []string) (anyUnread, allUnread bool) {
+	anyUnread = slices.ContainsFunc(clusters, k.isUnread)
+	allUnread = anyUnread && !slices.ContainsFunc(clusters, func(c string) bool { return !k.isUnread(c) })
+	return anyUnread, allUnread
+}
+
+// split sorts the addresses in the zone by whether their cluster was read.
+func (k *keeper) split() {
+	k.ofUnread, k.ofRead = map[string]bool{}, map[string]bool{}
+	for _, s := range k.actual {
+		clusters := k.clusters(s.Name, s.Cluster)
+		anyUnread, allUnread := k.touches(clusters)
+		for _, v := range s.Values {
+			k.ofUnread[v] = k.ofUnread[v] || allUnread
+			k.ofRead[v] = k.ofRead[v] || len(clusters) > 0 && !anyUnread
+		}
+	}
+}
+
+// keep is the change as far as it may be made, and whether anything is left of it.
+func (k *keeper) keep(c Change) (Change, bool) {
+	anyUnread, allUnread := k.touches(k.clusters(c.Name, c.Cluster))
+	if !anyUnread || allUnread {
+		return c, !allUnread
+	}
+	after := slices.Clone(c.After)
+	for _, v := range c.Before {
+		if k.ofUnread[v] || !k.ofRead[v] {
+			after = append(after, v)
+		}
+	}
+	c.After = normalValues(c.Type, after)
+	held := k.actual[setKey{Canonical(c.Name), c.Type}]
+	if c.Action == Delete && len(c.After) > 0 {
+		c.Action, c.TTL = Update, held.TTL
+	}
+	same := slices.Equal(c.After, normalValues(c.Type, c.Before)) && c.TTL == held.TTL
+	return c, c.Action != Update || !same
+}
+
+// DeleteCapError says that too many names of one cluster would go at once.
+type DeleteCapError struct {
+	Cluster string
+	Deleted int // names that would hold no record afterwards
+	Total   int // names that hold records now
+}
+
+// Error says what was refused and what to do.
+func (e *DeleteCapError) Error() string {
+	return fmt.Sprintf("refused to delete %d of %d names of cluster %s: the cap is %d %%; check that the topology and the cluster are the right ones",
+		e.Deleted, e.Total, e.Cluster, DeleteCapPercent)
+}
+
+// CheckDeletes refuses changes that delete more than DeleteCapPercent of the names of any
+// cluster with at least DeleteCapFloor of them. Every cluster concerned is reported, each as a *DeleteCapError.
+func CheckDeletes(changes []Change, zone string, actual []RecordSet) error {
+	total, gone := map[string]map[string]bool{}, map[string]bool{}
+	for _, s := range index(actual) {
+		if cluster := clusterLabel(zone, s.Name); cluster != "" {
+			if total[cluster] == nil {
+				total[cluster] = map[string]bool{}
+			}
+			total[cluster][s.Name] = true
+			gone[s.Name] = true
+		}
+	}
+	for _, s := range index(remaining(actual, changes)) {
+		delete(gone, s.Name)
+	}
+	return capErrors(total, gone)
+}
+
+func capErrors(total map[string]map[string]bool, gone map[string]bool) error {
+	clusters := make([]string, 0, len(total))
+	for c := range total {
+		clusters = append(clusters, c)
+	}
+	slices.Sort(clusters)
+	var refused *multierror.Error
+	for _, c := range clusters {
+		deleted := 0
+		for name := range total[c] {
+			if gone[name] {
+				deleted++
+			}
+		}
+		if n := len(total[c]); n >= DeleteCapFloor && deleted*100 > n*DeleteCapPercent {
+			refused = multierror.Append(refused, &DeleteCapError{Cluster: c, Deleted: deleted, Total: n})
+		}
+	}
+	return refused.ErrorOrNil()
+}
+
+// remaining are the sets that the changes leave or make, preconditions aside.
+func remaining(actual []RecordSet, changes []Change) []RecordSet {
+	byKey := index(actual)
+	for _, c := range changes {
+		key := setKey{Canonical(c.Name), c.Type}
+		delete(byKey, key)
+		if c.Action != Delete {
+			byKey[key] = RecordSet{Name: key.Name, Type: key.Type, Values: c.After}
+		}
+	}
+	return sorted(byKey)
+}
+
+// clusterLabel is the cluster in <pod>.<cluster>.<zone>, empty for names of another shape.
+func clusterLabel(zone, name string) string {
+	below, ok := strings.CutSuffix(Canonical(name), "."+Canonical(zone))
+	if !ok {
+		return ""
+	}
+	pod, cluster, ok := strings.Cut(below, ".")
+	if !ok || strings.Contains(cluster, ".") || strings.HasPrefix(pod, "_") || strings.HasPrefix(cluster, "_") {
+		return ""
+	}
+	return cluster
+}

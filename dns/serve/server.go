@@ -1,0 +1,215 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"quorate.dev/quorate/dns"
+	"quorate.dev/quorate/regions"
+)
+
+// Config is what a Server needs.
+type Config struct {
+	Topology *regions.Topology
+	Slots    []regions.ReplicaID // behind the seed names, slot 0 first
+	// Sources are the clusters to watch; a cluster of the topology without one is
+	// answered as one that was never read.
+	Sources []Source
+	// Addresses are those of this server, published as ns1.<zone>; empty where they are not known.
+	Addresses []netip.Addr
+	Now       func() time.Time
+	Log       *slog.Logger // nil: silence
+}
+
+// Server watches clusters and answers for their zone. Make it with New, give it
+// addresses with Listen, then Run it.
+type Server struct {
+	log      *slog.Logger
+	zone     *Zone
+	watchers []*watcher
+	dirty    chan struct{} // holds one item while a source has news
+	address  []netip.Addr
+
+	mu        sync.Mutex // guards what follows, and the order of zone updates
+	topology  *regions.Topology
+	slots     []regions.ReplicaID
+	listeners []*listener
+	running   bool
+}
+
+// New checks the configuration and makes a server that neither watches nor listens yet.
+func New(c Config) (*Server, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{log: c.Log, topology: c.Topology, slots: slices.Clone(c.Slots), address: slices.Clone(c.Addresses), dirty: make(chan struct{}, 1)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	for _, source := range c.Sources {
+		s.watchers = append(s.watchers, newWatcher(source, c.Now, s.log, s.notify))
+	}
+	s.zone = NewZone(s.contents(), c.Now)
+	return s, nil
+}
+
+func (c Config) check() error {
+	var problems *multierror.Error
+	if c.Now == nil {
+		problems = multierror.Append(problems, errors.New("name server: no clock was given"))
+	}
+	if err := checkTopology(c.Topology, c.Slots); err != nil {
+		problems = multierror.Append(problems, err)
+	}
+	seen := map[string]bool{}
+	for _, s := range c.Sources {
+		if s.Client == nil || len(s.Services) == 0 || seen[s.Cluster] {
+			problems = multierror.Append(problems, fmt.Errorf("name server: source %q needs a client, at least one service, and a cluster of its own", s.Cluster))
+		}
+		seen[s.Cluster] = true
+	}
+	return problems.ErrorOrNil()
+}
+
+func checkTopology(t *regions.Topology, slots []regions.ReplicaID) error {
+	if t == nil || strings.Trim(t.Spec.DNS.Zone, ".") == "" {
+		return errors.New("name server: the topology names no zone: set spec.dns.zone")
+	}
+	if err := dns.CheckNames(dns.Names(t, slots)); err != nil {
+		return fmt.Errorf("name server: zone %s: %w", t.Spec.DNS.Zone, err)
+	}
+	return nil
+}
+
+// Zone answers queries without a socket.
+func (s *Server) Zone() *Zone { return s.zone }
+
+// SetTopology replaces the topology, at a scale-out for one. Queries that begin after it
+// returned see the new names. An error leaves everything as it was.
+func (s *Server) SetTopology(t *regions.Topology) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := checkTopology(t, s.slots); err != nil {
+		return err
+	}
+	s.topology = t
+	s.zone.Update(s.contents())
+	return nil
+}
+
+// SetSlots repoints the seed names, slot 0 first. Queries that begin after it returned see it.
+func (s *Server) SetSlots(slots []regions.ReplicaID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := checkTopology(s.topology, slots); err != nil {
+		return err
+	}
+	s.slots = slices.Clone(slots)
+	s.zone.Update(s.contents())
+	return nil
+}
+
+// notify asks for a rebuild. Several sources' news may end in one.
+func (s *Server) notify() {
+	select {
+	case s.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// follow rebuilds the zone after every change, until ctx is done. Nothing is delayed to
+// collect changes: what arrives during a rebuild is taken up by the next one.
+func (s *Server) follow(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.dirty:
+			s.rebuild()
+		}
+	}
+}
+
+func (s *Server) rebuild() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.zone.Update(s.contents()) {
+		s.log.Debug("zone changed", "serial", s.zone.Serial(), "records", len(s.zone.Records()))
+	}
+}
+
+// contents gathers what is known now; the caller holds mu, or is alone.
+func (s *Server) contents() Contents {
+	c := Contents{Topology: s.topology, Slots: s.slots, Server: s.address}
+	read := map[string]bool{}
+	for _, w := range s.watchers {
+		// Asked before the pods are taken: once it is true, they are complete.
+		read[w.source.Cluster] = w.isSynced()
+		c.Endpoints = append(c.Endpoints, w.endpoints()...)
+	}
+	for _, r := range s.topology.Spec.Regions {
+		for _, cluster := range r.Clusters {
+			if !read[cluster.Name] {
+				c.Unread = append(c.Unread, cluster.Name)
+			}
+		}
+	}
+	return c
+}
+
+// Status tells of every source, sorted by cluster.
+func (s *Server) Status() []SourceStatus {
+	statuses := make([]SourceStatus, len(s.watchers))
+	for i, w := range s.watchers {
+		statuses[i] = w.status()
+	}
+	slices.SortFunc(statuses, func(a, b SourceStatus) int { return strings.Compare(a.Cluster, b.Cluster) })
+	return statuses
+}
+
+// WaitSynced waits until every source was read once and its names are served; Run must be under way. When ctx
+// ends first, the error names each cluster that is missing and why.
+func (s *Server) WaitSynced(ctx context.Context) error {
+	for _, w := range s.watchers {
+		if !w.isSynced() {
+			s.log.Info("waiting for the first reading of EndpointSlices", "cluster", w.source.Cluster, "namespace", w.source.Namespace)
+		}
+		select {
+		case <-w.synced:
+		case <-ctx.Done():
+			return s.unsynced(context.Cause(ctx))
+		}
+	}
+	s.rebuild() // the follower may not have come to it yet
+	return nil
+}
+
+func (s *Server) unsynced(cause error) error {
+	var problems *multierror.Error
+	for _, w := range s.watchers {
+		if w.isSynced() {
+			continue
+		}
+		err := w.status().Err
+		if err == nil {
+			err = fmt.Errorf("cluster %s: EndpointSlices of %s in namespace %s were not read yet", w.source.Cluster, strings.Join(w.services(), ", "), w.source.Namespace)
+		}
+		problems = multierror.Append(problems, err)
+	}
+	return fmt.Errorf("names of zone %s: %w, waiting for the first reading: %w", s.topologyZone(), cause, problems.ErrorOrNil())
+}
+
+func (s *Server) topologyZone() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.topology.Spec.DNS.Zone
+}

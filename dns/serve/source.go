@@ -1,0 +1,227 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"quorate.dev/quorate/dns"
+)
+
+// Source is one cluster whose pods are served.
+type Source struct {
+	Cluster   string
+	Namespace string
+	Client    kubernetes.Interface
+	// Services are the governing (headless) services: pool → service name. Only
+	// they give an endpoint its hostname.
+	Services map[string]string
+}
+
+// SourceStatus is how well one cluster is known.
+type SourceStatus struct {
+	Cluster string
+	// Synced: the cluster was read whole at least once, so that its names are answered.
+	Synced bool
+	// LastContact is when its API server last answered or sent anything; zero if never.
+	LastContact time.Time
+	// Err is why it cannot be watched now, nil while it is.
+	Err  error
+	Pods int // with an address, as last known
+}
+
+// retries says how fast a lost watch is taken up again. client-go's own goes to
+// half a minute, through which a returned cluster's new addresses would stay unknown.
+func retries() *wait.Backoff {
+	return &wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6, Cap: 2 * time.Second}
+}
+
+// watcher keeps the pods of one Source; it is the store of a client-go reflector, which
+// does the listing, watching and retrying.
+type watcher struct {
+	source  Source
+	now     func() time.Time
+	log     *slog.Logger
+	changed func() // called after every change, without the lock
+
+	mu          sync.Mutex
+	slices      *sliceSet
+	pods        []dns.Endpoint
+	lastContact time.Time
+	err         error
+	synced      chan struct{} // closed when the cluster was read whole
+}
+
+var _ cache.ReflectorStore = (*watcher)(nil)
+var _ cache.ReflectorBookmarkStore = (*watcher)(nil)
+
+func newWatcher(s Source, now func() time.Time, log *slog.Logger, changed func()) *watcher {
+	return &watcher{
+		source: s, now: now, changed: changed,
+		log:    log.With("cluster", s.Cluster, "namespace", s.Namespace),
+		slices: newSliceSet(s.Cluster, s.Services),
+		synced: make(chan struct{}),
+	}
+}
+
+// run watches until ctx is done.
+func (w *watcher) run(ctx context.Context) {
+	// The reflector's own log would repeat every failed attempt; what matters is in reached and failed.
+	silent := logr.Discard()
+	reflector := cache.NewReflectorWithOptions(w.listWatch(), &discoveryv1.EndpointSlice{}, w, cache.ReflectorOptions{
+		Logger: &silent, Name: "dns/" + w.source.Cluster, Backoff: retries(),
+	})
+	reflector.RunWithContext(klog.NewContext(ctx, silent))
+}
+
+func (w *watcher) listWatch() cache.ListerWatcher {
+	api := w.source.Client.DiscoveryV1().EndpointSlices(w.source.Namespace)
+	selector := discoveryv1.LabelServiceName + " in (" + strings.Join(w.services(), ",") + ")"
+	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			options.LabelSelector = selector
+			list, err := api.List(ctx, options)
+			w.attempted(ctx, "list", err)
+			return list, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.LabelSelector = selector
+			stream, err := api.Watch(ctx, options)
+			w.attempted(ctx, "watch", err)
+			return stream, err
+		},
+	}, w.source.Client)
+}
+
+func (w *watcher) services() []string {
+	var services []string
+	for _, s := range w.source.Services {
+		services = append(services, s)
+	}
+	slices.Sort(services)
+	return slices.Compact(services)
+}
+
+// attempted notes what became of a request; the first failure and the first success after one are logged.
+func (w *watcher) attempted(ctx context.Context, verb string, err error) {
+	if ctx.Err() != nil {
+		return // we stopped it ourselves
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was := w.err
+	if err == nil {
+		w.err, w.lastContact = nil, w.now()
+		if was != nil {
+			w.log.Info("cluster is watched again")
+		}
+		return
+	}
+	w.err = fmt.Errorf("cluster %s: cannot %s EndpointSlices in namespace %s: %w", w.source.Cluster, verb, w.source.Namespace, err)
+	if was == nil {
+		w.log.Warn("cluster cannot be watched, its last known names are kept", "error", err)
+	}
+}
+
+// change alters the slices under the lock and tells of it.
+func (w *watcher) change(alter func(*sliceSet)) error {
+	w.mu.Lock()
+	alter(w.slices)
+	w.pods = w.slices.endpoints()
+	w.lastContact = w.now()
+	w.mu.Unlock()
+	w.changed()
+	return nil
+}
+
+func (w *watcher) changeOne(obj any, alter func(*sliceSet, *discoveryv1.EndpointSlice)) error {
+	slice, ok := obj.(*discoveryv1.EndpointSlice)
+	if !ok {
+		return fmt.Errorf("cluster %s: watch of EndpointSlices sent a %T", w.source.Cluster, obj)
+	}
+	return w.change(func(s *sliceSet) { alter(s, slice) })
+}
+
+// Add takes a new slice.
+func (w *watcher) Add(obj any) error { return w.changeOne(obj, (*sliceSet).put) }
+
+// Update takes a changed slice.
+func (w *watcher) Update(obj any) error { return w.changeOne(obj, (*sliceSet).put) }
+
+// Delete drops a slice.
+func (w *watcher) Delete(obj any) error { return w.changeOne(obj, (*sliceSet).remove) }
+
+// Replace takes all slices there are: the cluster was read whole.
+func (w *watcher) Replace(objects []any, _ string) error {
+	all := make([]*discoveryv1.EndpointSlice, 0, len(objects))
+	for _, obj := range objects {
+		slice, ok := obj.(*discoveryv1.EndpointSlice)
+		if !ok {
+			return fmt.Errorf("cluster %s: list of EndpointSlices holds a %T", w.source.Cluster, obj)
+		}
+		all = append(all, slice)
+	}
+	return w.change(func(s *sliceSet) {
+		s.replace(all)
+		if !w.isSynced() {
+			close(w.synced)
+			w.log.Info("cluster is read", "slices", len(all))
+		}
+	})
+}
+
+// Resync has nothing to do: what is kept is what was told.
+func (w *watcher) Resync() error { return nil }
+
+// Bookmark notes a sign of life.
+func (w *watcher) Bookmark(string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lastContact = w.now()
+	return nil
+}
+
+func (w *watcher) isSynced() bool {
+	select {
+	case <-w.synced:
+		return true
+	default:
+		return false
+	}
+}
+
+// endpoints are the pods last known.
+func (w *watcher) endpoints() []dns.Endpoint {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pods
+}
+
+func (w *watcher) status() SourceStatus {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return SourceStatus{Cluster: w.source.Cluster, Synced: w.isSynced(), LastContact: w.lastContact, Err: w.err, Pods: countPods(w.pods)}
+}
+
+// countPods counts a dual-stack pod, which comes once a family, once.
+func countPods(pods []dns.Endpoint) int {
+	seen := map[string]bool{}
+	for _, p := range pods {
+		seen[p.Replica.String()+"/"+p.PodUID] = true
+	}
+	return len(seen)
+}

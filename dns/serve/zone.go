@@ -1,0 +1,66 @@
+package serve
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"quorate.dev/quorate/dns"
+)
+
+// Zone answers queries for the names of one deployment. Queries read a snapshot
+// without a lock; Update replaces it whole.
+type Zone struct {
+	now     func() time.Time
+	writing sync.Mutex
+	current atomic.Pointer[snapshot]
+}
+
+// NewZone is a zone with its first contents. The serial starts at now's Unix time and
+// never goes back, so that it stays monotonic over restarts.
+func NewZone(c Contents, now func() time.Time) *Zone {
+	z := &Zone{now: now}
+	z.Update(c)
+	return z
+}
+
+// Update replaces the contents; queries that begin after it returned see them. The
+// serial moves if and only if the records do. It reports whether they did.
+func (z *Zone) Update(c Contents) bool {
+	z.writing.Lock()
+	defer z.writing.Unlock()
+	old, next := z.current.Load(), newSnapshot(c)
+	changed := old == nil || !next.sameRecords(old)
+	serial := uint32(z.now().Unix()) //nolint:gosec // seconds modulo 2^32 are what serial arithmetic wants
+	switch {
+	case old != nil && changed:
+		serial = nextSerial(old.serial, z.now())
+	case old != nil:
+		serial = old.serial
+	}
+	z.current.Store(next.seal(serial))
+	return changed
+}
+
+// Records are the address records served now, sorted by name and type.
+func (z *Zone) Records() []dns.RecordSet { return z.current.Load().records }
+
+// Serial is the serial of the SOA served now.
+func (z *Zone) Serial() uint32 { return z.current.Load().serial }
+
+// nextSerial is a serial after prev: the Unix time, or one more than prev where that
+// is not after it (RFC 1982 serial number arithmetic, so it wraps).
+func nextSerial(prev uint32, now time.Time) uint32 {
+	clock := uint32(now.Unix()) //nolint:gosec // seconds modulo 2^32 are what serial arithmetic wants
+	if serialLess(prev, clock) {
+		return clock
+	}
+	return prev + 1
+}
+
+// serialLess tells whether serial a comes before b (RFC 1982 §3.2). Serials half
+// the circle apart, for which the RFC defines no order, are not less either way.
+func serialLess(a, b uint32) bool {
+	ahead := b - a
+	return ahead != 0 && ahead < 1<<31
+}

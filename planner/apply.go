@@ -1,0 +1,150 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+
+	"quorate.dev/quorate/regions"
+)
+
+// applySite brings a cluster's objects to what the overlay says: its namespace
+// first, then everything else. Pods do not move by it, since each partition is
+// held before a template changes.
+func (b *builder) applySite(s site) {
+	refs := b.toApply(s)
+	namespaces := slices.DeleteFunc(slices.Clone(refs), func(r regions.ObjectRef) bool { return r.Kind != "Namespace" })
+	rest := slices.DeleteFunc(slices.Clone(refs), func(r regions.ObjectRef) bool { return r.Kind == "Namespace" })
+	before := ""
+	if len(namespaces) > 0 {
+		before = b.add(Step{
+			ID: s.cluster.Name + "/namespace", Kind: KindNamespace, Cluster: s.cluster.Name, Region: s.region,
+			Summary: namespaceSummary(s, namespaces), Payload: Payload{Objects: namespaces},
+		})
+		b.applied[s.cluster.Name] = before
+	}
+	if len(rest) == 0 && !b.recordOutdated(s) {
+		return
+	}
+	before = b.holdBefore(s, before)
+	b.applied[s.cluster.Name] = b.add(Step{
+		ID: s.cluster.Name + "/apply", Kind: KindApply, Cluster: s.cluster.Name, Region: s.region,
+		Summary: b.applySummary(s, rest), Why: b.applyReason(s),
+		Payload: Payload{Objects: rest, TakeOver: b.shared(s)},
+	}, before)
+}
+
+func namespaceSummary(s site, namespaces []regions.ObjectRef) string {
+	verb := "create"
+	if s.obs.State.NamespaceExists {
+		verb = "apply"
+	}
+	return fmt.Sprintf("%s namespace %s in %s", verb, namespaces[0].Name, s.cluster.Name)
+}
+
+// recordOutdated: the record in the cluster does not say what will be true.
+func (b *builder) recordOutdated(s site) bool {
+	record := s.obs.State.Record
+	if !record.Exists || len(record.Clusters) != len(b.sites) || len(record.Database.Slots) == 0 {
+		return true
+	}
+	if b.initialised && record.Database.Installed == "" {
+		return true
+	}
+	for _, other := range b.sites {
+		if record.Clusters[other.cluster.Name] == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// holdBefore raises the partition of every pool whose template changes, so that
+// applying the template moves no pod; after an unfinished update too, since its
+// partition may have been left low.
+func (b *builder) holdBefore(s site, before string) string {
+	if !b.initialised {
+		return before
+	}
+	for _, p := range s.pools {
+		if p.live == nil || !p.templateChanged || p.live.Partition >= p.live.Replicas {
+			continue
+		}
+		held := p.live.Replicas
+		before = b.add(Step{
+			ID: s.cluster.Name + "/hold/" + p.name, Kind: KindPartition, Cluster: s.cluster.Name, Region: s.region,
+			Summary: fmt.Sprintf("hold %s at its revisions (partition %d → %d)", s.id(p, 0).Cluster+"/"+p.name, p.live.Partition, held),
+			Why:     "a new template must not move a pod by itself",
+			Payload: Payload{Pool: p.name, Partition: &held},
+		}, before)
+	}
+	return before
+}
+
+// shared are the objects of which others own fields with our values: applying
+// them takes a forced apply, for ownership alone.
+func (b *builder) shared(s site) []regions.ObjectRef {
+	var out []regions.ObjectRef
+	for _, o := range s.obs.Objects {
+		if len(o.Shared) > 0 {
+			out = append(out, o.Ref)
+		}
+	}
+	slices.SortFunc(out, regions.ObjectRef.Compare)
+	return out
+}
+
+func (b *builder) applySummary(s site, refs []regions.ObjectRef) string {
+	created, updated := 0, 0
+	for _, c := range b.plan.Objects {
+		if c.Cluster != s.cluster.Name || c.Object.Kind == "Namespace" {
+			continue
+		}
+		switch c.Action {
+		case ActionCreate:
+			created++
+		case ActionUpdate:
+			updated++
+		}
+	}
+	switch {
+	case created+updated == 0 && len(refs) == 0:
+		return "record what quorate owns in " + s.cluster.Name
+	case created+updated == 0:
+		return fmt.Sprintf("take ownership of %d objects in %s", len(refs), s.cluster.Name)
+	case updated == 0:
+		return fmt.Sprintf("create %d objects in %s", created, s.cluster.Name)
+	case created == 0:
+		return fmt.Sprintf("update %d objects in %s", updated, s.cluster.Name)
+	}
+	return fmt.Sprintf("create %d and update %d objects in %s", created, updated, s.cluster.Name)
+}
+
+func (b *builder) applyReason(s site) string {
+	for _, p := range s.pools {
+		if p.live != nil && p.templateChanged {
+			return "the pod template changes; no pod moves by it"
+		}
+	}
+	return ""
+}
+
+// planRetirement deletes, last, what fell out of the overlays and holds no data.
+func (b *builder) planRetirement() {
+	for _, s := range b.sites {
+		var refs []regions.ObjectRef
+		for _, ref := range s.dropped() {
+			if !holdsData(ref) {
+				refs = append(refs, ref)
+				b.plan.Objects = append(b.plan.Objects, ObjectChange{Cluster: s.cluster.Name, Object: ref, Action: ActionDelete})
+			}
+		}
+		if len(refs) == 0 {
+			continue
+		}
+		b.link(Step{
+			ID: s.cluster.Name + "/retire", Kind: KindRetire, Cluster: s.cluster.Name, Region: s.region,
+			Summary: fmt.Sprintf("delete %d objects that fell out of the overlay of %s", len(refs), s.cluster.Name),
+			Payload: Payload{Objects: refs},
+		})
+	}
+}

@@ -1,0 +1,229 @@
+package planner
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"quorate.dev/quorate/regions"
+)
+
+// podLabelVersion is the first Kubernetes whose API server copies a node's zone
+// and region labels to the pod at binding by default (KEP-4742).
+const podLabelVersion = "v1.35.0"
+
+// refuseUnsafe holds what may never run, whatever the steps would be.
+func (b *builder) refuseUnsafe() {
+	if b.in.Offline {
+		return
+	}
+	b.refuseDroppedClusters()
+	b.refuseNoAuthority()
+	for _, s := range b.sites {
+		if s.obs.Unreachable != "" {
+			continue
+		}
+		b.refuseWrongCluster(s)
+		b.refuseMovedNamespace(s)
+		b.refuseDroppedObjects(s)
+		b.refuseScaleIn(s)
+		b.refuseSets(s)
+		b.checkLocality(s)
+	}
+}
+
+// refuseDroppedClusters: a cluster that any record knows and the topology does
+// not. Taking it out of the file would leave its replicas running and unmanaged.
+func (b *builder) refuseDroppedClusters() {
+	known := map[string]bool{}
+	for _, o := range b.in.Observed {
+		for name := range o.State.Record.Clusters {
+			known[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if slices.ContainsFunc(b.sites, func(s site) bool { return s.cluster.Name == name }) {
+			continue
+		}
+		b.refuse(Refusal{
+			Code: "dropped-cluster", Cluster: name,
+			Message: fmt.Sprintf("cluster %q holds replicas of %s and is missing from the topology", name, b.plan.Deployment),
+			Hint:    "put it back; removing a region is an operation of its own, never an edit of the file",
+		})
+	}
+}
+
+func (b *builder) refuseNoAuthority() {
+	if len(b.in.Topology.Spec.DNS.Authorities) > 0 {
+		return
+	}
+	for _, s := range b.sites {
+		if s.obs.Unreachable == "" && !s.obs.State.Sandbox {
+			b.refuse(Refusal{
+				Code: "no-authority", Cluster: s.cluster.Name,
+				Message: "the topology names no standing authority (spec.dns.authorities), and the clusters are no sandbox: nobody but this process would answer for the replicas' names",
+				Hint:    "run `quorate dns serve` where the pods can reach it and list its address under spec.dns.authorities",
+			})
+			return
+		}
+	}
+}
+
+// refuseWrongCluster: the UID of a cluster is pinned at the first apply, in the
+// other clusters too, so that a context that points elsewhere is recognised.
+func (b *builder) refuseWrongCluster(s site) {
+	for _, o := range b.in.Observed {
+		pinned := o.State.Record.Clusters[s.cluster.Name]
+		if pinned == "" || pinned == s.obs.State.UID {
+			continue
+		}
+		b.refuse(Refusal{
+			Code: "wrong-cluster", Cluster: s.cluster.Name,
+			Message: fmt.Sprintf("context %q reaches a cluster with UID %s, but %s was recorded (in %s) with UID %s",
+				s.cluster.Context, s.obs.State.UID, s.cluster.Name, o.Cluster, pinned),
+			Hint: "correct the context of this cluster in the topology or in the kubeconfig",
+		})
+		return
+	}
+}
+
+func (b *builder) refuseMovedNamespace(s site) {
+	state := s.obs.State
+	if state.Record.Exists || len(state.ElsewhereNamespaces) == 0 {
+		return
+	}
+	b.refuse(Refusal{
+		Code: "dropped-namespace", Cluster: s.cluster.Name,
+		Message: fmt.Sprintf("%s: the deployment runs in namespace %s, and the topology now says %s",
+			s.cluster.Name, strings.Join(state.ElsewhereNamespaces, ", "), s.cluster.Namespace),
+		Hint: "put the namespace back; moving a database between namespaces is no rollout",
+	})
+}
+
+// refuseDroppedObjects: what holds data, or all of it, is never pruned.
+func (b *builder) refuseDroppedObjects(s site) {
+	for _, ref := range s.dropped() {
+		if !holdsData(ref) {
+			continue
+		}
+		b.refuse(Refusal{
+			Code: "dropped-" + strings.ToLower(ref.Kind), Cluster: s.cluster.Name,
+			Message: fmt.Sprintf("%s: %s is owned by %s and is missing from the overlay", s.cluster.Name, ref, b.plan.Deployment),
+			Hint:    "put it back; an edit of the file never removes what holds data",
+		})
+	}
+}
+
+// dropped are the owned objects that the overlay no longer has.
+func (s site) dropped() []regions.ObjectRef {
+	desired := s.desiredRefs()
+	var out []regions.ObjectRef
+	for _, ref := range s.obs.State.Record.Inventory {
+		if !slices.ContainsFunc(desired, func(d regions.ObjectRef) bool { return sameObject(d, ref) }) {
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+// sameObject ignores the API version, which may be served under several.
+func sameObject(a, b regions.ObjectRef) bool {
+	return a.Kind == b.Kind && a.Namespace == b.Namespace && a.Name == b.Name && group(a) == group(b)
+}
+
+func group(ref regions.ObjectRef) string {
+	g, _, found := strings.Cut(ref.APIVersion, "/")
+	if !found {
+		return ""
+	}
+	return g
+}
+
+func holdsData(ref regions.ObjectRef) bool {
+	switch ref.Kind {
+	case "StatefulSet", "Namespace", "PersistentVolumeClaim", "PersistentVolume":
+		return true
+	}
+	return false
+}
+
+func (b *builder) refuseScaleIn(s site) {
+	for _, p := range s.pools {
+		if p.live == nil || p.want >= p.live.Replicas {
+			continue
+		}
+		b.refuse(Refusal{
+			Code: "scale-in", Cluster: s.cluster.Name,
+			Message: fmt.Sprintf("%s: StatefulSet %s has %d replicas and the topology says %d", s.cluster.Name, p.name, p.live.Replicas, p.want),
+			Hint:    fmt.Sprintf("put %d back; replicas are taken away by an operation of its own that moves their data first", p.live.Replicas),
+		})
+	}
+}
+
+// refuseSets: StatefulSets whose shape a partition-driven rollout cannot move.
+func (b *builder) refuseSets(s site) {
+	for _, p := range s.pools {
+		if p.live != nil && p.live.OnDelete {
+			b.refuse(Refusal{
+				Code: "update-strategy", Cluster: s.cluster.Name,
+				Message: fmt.Sprintf("%s: StatefulSet %s has updateStrategy OnDelete", s.cluster.Name, p.name),
+				Hint:    "set updateStrategy.type to RollingUpdate in the base: quorate moves its partition",
+			})
+		}
+	}
+	for _, object := range s.desired {
+		ref := RefOf(object)
+		managed := slices.ContainsFunc(s.pools, func(p pool) bool { return p.name == ref.Name })
+		if ref.Kind == "StatefulSet" && !managed {
+			b.refuse(Refusal{
+				Code: "unlisted-statefulset", Cluster: s.cluster.Name,
+				Message: fmt.Sprintf("%s: the overlay has StatefulSet %s, which is no pool of this cluster", s.cluster.Name, ref.Name),
+				Hint:    "list it with its replicas under the cluster's pools",
+			})
+		}
+	}
+}
+
+// checkLocality: a missing label would come out as an empty zone without an error.
+func (b *builder) checkLocality(s site) {
+	state := s.obs.State
+	if b.in.Topology.Spec.Locality.Zone != "podLabel" {
+		return
+	}
+	if version := state.ServerVersion; semver.IsValid(version) && semver.Compare(version, podLabelVersion) < 0 {
+		b.refuse(Refusal{
+			Code: "server-too-old", Cluster: s.cluster.Name,
+			Message: fmt.Sprintf("%s runs Kubernetes %s; locality.zone podLabel needs %s or newer (KEP-4742)", s.cluster.Name, version, podLabelVersion),
+			Hint:    "upgrade the cluster, or set locality.zone to none",
+		})
+	}
+	var unlabelled []string
+	for _, n := range state.Nodes {
+		if n.Zone == "" {
+			unlabelled = append(unlabelled, n.Name)
+		}
+	}
+	if len(unlabelled) > 0 {
+		b.refuse(Refusal{
+			Code: "zone-label-missing", Cluster: s.cluster.Name,
+			Message: fmt.Sprintf("%s: nodes without label topology.kubernetes.io/zone: %s", s.cluster.Name, strings.Join(unlabelled, ", ")),
+			Hint:    "label the nodes; a replica there would start with an empty zone",
+		})
+	}
+	b.noteZones(s)
+}
+
+func (b *builder) noteZones(s site) {
+	if len(s.obs.State.Nodes) == 0 {
+		b.note(s.cluster.Name + ": nodes could not be listed, so zones are taken as declared")
+		return
+	}
+	for _, zone := range s.cluster.Zones {
+		if !slices.ContainsFunc(s.obs.State.Nodes, func(n regions.NodeState) bool { return n.Zone == zone }) {
+			b.note(fmt.Sprintf("%s: no node is in declared zone %s", s.cluster.Name, zone))
+		}
+	}
+}

@@ -1,0 +1,158 @@
+// Package regions holds what quorate knows about a deployment: its topology as
+// declared in one file, the replicas that follow from it, what was observed in
+// the clusters, and the survival arithmetic over them.
+//
+// The package is pure: it reads no disk, no network and no clock.
+package regions
+
+// APIVersion and Kind identify the only topology format understood today.
+const (
+	APIVersion = "quorate.dev/v1alpha1"
+	Kind       = "Topology"
+)
+
+// Topology is a whole deployment: one stateful system over many clusters in
+// many regions, as declared in one file. Parse returns it with defaults filled in.
+type Topology struct {
+	APIVersion string   `yaml:"apiVersion" json:"apiVersion"`
+	Kind       string   `yaml:"kind" json:"kind"`
+	Metadata   Metadata `yaml:"metadata" json:"metadata"`
+	Spec       Spec     `yaml:"spec" json:"spec"`
+}
+
+// Metadata names the deployment. The name becomes the StatefulSet's name of a
+// profile with one pool, so it is at most 52 characters (kubernetes/kubernetes#64023).
+type Metadata struct {
+	Name string `yaml:"name" json:"name"`
+}
+
+// Spec is the body of a topology.
+type Spec struct {
+	// Profile is a built-in profile's name, or ./dir of the user's own.
+	Profile string `yaml:"profile" json:"profile"`
+	// Base is the user's own kustomize directory, relative to the topology file.
+	Base string `yaml:"base,omitempty" json:"base,omitempty"`
+	// Image is the database's container image, with a tag or digest.
+	Image string `yaml:"image,omitempty" json:"image,omitempty"`
+	// Container names the container that Image replaces in a base of the user's
+	// own; it may be left out where the StatefulSet has only one container.
+	Container string    `yaml:"container,omitempty" json:"container,omitempty"`
+	Namespace string    `yaml:"namespace,omitempty" json:"namespace,omitempty"`
+	Storage   Storage   `yaml:"storage,omitempty" json:"storage,omitzero"`
+	Resources Resources `yaml:"resources,omitempty" json:"resources,omitzero"`
+	Survive   Survive   `yaml:"survive,omitempty" json:"survive,omitzero"`
+	Network   Network   `yaml:"network,omitempty" json:"network,omitzero"`
+	TLS       TLS       `yaml:"tls,omitempty" json:"tls,omitzero"`
+	Locality  Locality  `yaml:"locality,omitempty" json:"locality,omitzero"`
+	DNS       DNS       `yaml:"dns,omitempty" json:"dns,omitzero"`
+	Rollout   Rollout   `yaml:"rollout,omitempty" json:"rollout,omitzero"`
+	Regions   []Region  `yaml:"regions" json:"regions"`
+}
+
+// Storage describes the volume of each replica.
+type Storage struct {
+	Size      string `yaml:"size,omitempty" json:"size,omitempty"`           // a Kubernetes quantity, such as 100Gi
+	ClassName string `yaml:"className,omitempty" json:"className,omitempty"` // the StorageClass, always named
+}
+
+// Resources are the requests and limits of the database's container, each a
+// map from resource name (cpu, memory) to a Kubernetes quantity.
+type Resources struct {
+	Requests map[string]string `yaml:"requests,omitempty" json:"requests,omitempty"`
+	Limits   map[string]string `yaml:"limits,omitempty" json:"limits,omitempty"`
+}
+
+// Survive is what the deployment promises. Failure is kept at rest, and a
+// layout that cannot keep it is invalid; WhileUpdating is kept at every step of a run.
+type Survive struct {
+	Failure       Failure `yaml:"failure,omitempty" json:"failure,omitempty"`
+	Voters        int     `yaml:"voters,omitempty" json:"voters,omitempty"`
+	WhileUpdating Failure `yaml:"whileUpdating,omitempty" json:"whileUpdating,omitempty"`
+	// Model names the survival arithmetic. A profile brings its own; the generic
+	// profile needs it for any promise other than none.
+	Model Model `yaml:"model,omitempty" json:"model,omitempty"`
+}
+
+// Network is how pods of different clusters reach each other.
+type Network struct {
+	Mode string `yaml:"mode,omitempty" json:"mode,omitempty"` // flat | hostNetwork | loadBalancer | mcs | cilium | istio
+}
+
+// TLS is where the database's certificates come from.
+type TLS struct {
+	Mode string `yaml:"mode,omitempty" json:"mode,omitempty"` // builtin | cert-manager | secret | disabled
+}
+
+// Locality is how a replica learns its zone.
+type Locality struct {
+	Zone string `yaml:"zone,omitempty" json:"zone,omitempty"` // podLabel | statefulSetPerZone | none
+}
+
+// DNS is the zone in which every replica has a name, and who serves it.
+type DNS struct {
+	Zone string `yaml:"zone,omitempty" json:"zone,omitempty"`
+	TTL  string `yaml:"ttl,omitempty" json:"ttl,omitempty"` // a Go duration of whole seconds
+	// Publish lists what makes the records true.
+	Publish []Publisher `yaml:"publish,omitempty" json:"publish,omitempty"`
+	// Authorities are the standing name servers (host:port) that quorate itself
+	// asks before it counts a replica as ready. Without them an apply serves the zone
+	// from its own process, which counts in a sandbox alone.
+	Authorities []string `yaml:"authorities,omitempty" json:"authorities,omitempty"`
+}
+
+// Publisher is one way to publish the zone; exactly one field is set.
+type Publisher struct {
+	Serve   *ServePublisher   `yaml:"serve,omitempty" json:"serve,omitempty"`
+	RFC2136 *RFC2136Publisher `yaml:"rfc2136,omitempty" json:"rfc2136,omitempty"`
+}
+
+// ServePublisher is quorate's own authoritative server.
+type ServePublisher struct {
+	Listen string `yaml:"listen,omitempty" json:"listen,omitempty"` // host:port
+}
+
+// RFC2136Publisher updates an existing primary by DNS UPDATE (RFC 2136).
+type RFC2136Publisher struct {
+	Server    string `yaml:"server,omitempty" json:"server,omitempty"`
+	KeyName   string `yaml:"keyName,omitempty" json:"keyName,omitempty"`
+	KeyFile   string `yaml:"keyFile,omitempty" json:"keyFile,omitempty"`
+	Algorithm string `yaml:"algorithm,omitempty" json:"algorithm,omitempty"`
+}
+
+// Rollout orders and paces a run.
+type Rollout struct {
+	Order          []string `yaml:"order,omitempty" json:"order,omitempty"`                   // region names; default: as listed
+	MaxUnavailable int      `yaml:"maxUnavailable,omitempty" json:"maxUnavailable,omitempty"` // replicas, across all clusters
+	Canary         Canary   `yaml:"canary,omitempty" json:"canary,omitzero"`
+	Soak           string   `yaml:"soak,omitempty" json:"soak,omitempty"`       // a Go duration between replicas
+	Timeout        string   `yaml:"timeout,omitempty" json:"timeout,omitempty"` // a Go duration, the deadline of each wait
+	// GateInterval is the time between the two looks of the database gate, a Go
+	// duration; empty: the profile's.
+	GateInterval string `yaml:"gateInterval,omitempty" json:"gateInterval,omitempty"`
+}
+
+// Canary is the first part of an update, watched for longer.
+type Canary struct {
+	Replicas int    `yaml:"replicas,omitempty" json:"replicas,omitempty"`
+	Soak     string `yaml:"soak,omitempty" json:"soak,omitempty"` // a Go duration
+}
+
+// Region holds the clusters of one region.
+type Region struct {
+	Name     string    `yaml:"name" json:"name"`
+	Clusters []Cluster `yaml:"clusters" json:"clusters"`
+}
+
+// Cluster is one Kubernetes cluster.
+type Cluster struct {
+	Name      string `yaml:"name" json:"name"`
+	Context   string `yaml:"context,omitempty" json:"context,omitempty"` // kubeconfig context; default: the cluster's name
+	Namespace string `yaml:"namespace,omitempty" json:"namespace,omitempty"`
+	Replicas  int    `yaml:"replicas,omitempty" json:"replicas,omitempty"`
+	// Pools gives the replicas of each StatefulSet, instead of Replicas, for
+	// profiles with several.
+	Pools map[string]int `yaml:"pools,omitempty" json:"pools,omitempty"`
+	Zones []string       `yaml:"zones,omitempty" json:"zones,omitempty"`
+	// DNSServers are fixed ClusterIPs of the authority, for pods that use it directly.
+	DNSServers []string `yaml:"dnsServers,omitempty" json:"dnsServers,omitempty"`
+}

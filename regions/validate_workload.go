@@ -1,0 +1,110 @@
+package regions
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/distribution/reference"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+// workload checks what runs: image, container, storage, resources.
+func (c *checker) workload() {
+	s := c.t.Spec
+	cockroach := s.Profile == profileCockroachDB
+	if s.Image != "" || c.written("spec.image") {
+		c.image(s.Image)
+	} else if cockroach {
+		c.errorf("spec.image", codeMissingImage, "write image: cockroachdb/cockroach:<version>", "spec.image is missing")
+	}
+	if s.Container != "" {
+		c.label("spec.container", s.Container, codeInvalidName)
+	}
+	if cockroach {
+		c.storage()
+		c.requests()
+	}
+	c.resources()
+}
+
+func (c *checker) image(image string) {
+	ref, err := reference.ParseNormalizedNamed(image)
+	if err != nil {
+		hint := "write it as registry/name:tag"
+		if errors.Is(err, reference.ErrNameContainsUppercase) {
+			hint = "use lower case before the tag"
+		}
+		c.errorf("spec.image", codeInvalidImage, hint, "%q is not an image reference: %v", shorten(image), err)
+		return
+	}
+	if _, ok := ref.(reference.Digested); ok {
+		return
+	}
+	tagged, ok := ref.(reference.Tagged)
+	switch {
+	case !ok:
+		c.warnf("spec.image", codeImageNotPinned, "add the version as a tag", "image %q has no tag", shorten(image))
+	case tagged.Tag() == "latest":
+		c.warnf("spec.image", codeImageNotPinned, "write the version as a tag", "tag latest means whatever was newest when a node pulled it")
+	}
+}
+
+func (c *checker) storage() {
+	s := c.t.Spec.Storage
+	switch {
+	case s.Size == "" && !c.written("spec.storage.size"):
+		c.errorf("spec.storage.size", codeMissingStorageSize, "write the size of each replica's volume, such as 100Gi", "spec.storage.size is missing")
+	default:
+		c.quantity("spec.storage.size", s.Size)
+	}
+	switch {
+	case s.ClassName == "":
+		c.errorf("spec.storage.className", codeMissingStorageClass, "name a StorageClass that every cluster has",
+			"spec.storage.className is missing; a cluster's default class may differ or change")
+	case len(validation.IsDNS1123Subdomain(s.ClassName)) > 0:
+		c.errorf("spec.storage.className", codeInvalidStorageClass, "use the name as kubectl get storageclass prints it",
+			"%q is not the name of a StorageClass", shorten(s.ClassName))
+	}
+}
+
+// requests warns about a database for which no node sets anything aside.
+func (c *checker) requests() {
+	for _, name := range []string{"cpu", "memory"} {
+		if _, ok := c.t.Spec.Resources.Requests[name]; !ok {
+			c.warnf("spec.resources.requests."+name, codeMissingRequests, "write resources: {requests: {cpu: …, memory: …}}",
+				"no %s is requested, so a node may run out of it under the database", name)
+		}
+	}
+}
+
+func (c *checker) resources() {
+	r := c.t.Spec.Resources
+	limits := map[string]resource.Quantity{}
+	for _, name := range slices.Sorted(maps.Keys(r.Limits)) {
+		if q, ok := c.quantity(field("spec.resources.limits", name), r.Limits[name]); ok {
+			limits[name] = q
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Requests)) {
+		path := field("spec.resources.requests", name)
+		request, ok := c.quantity(path, r.Requests[name])
+		limit, limited := limits[name]
+		if ok && limited && request.Cmp(limit) > 0 {
+			c.errorf(path, codeRequestsOverLimits, "raise the limit or lower the request",
+				"the request for %s, %s, is more than its limit %s", shorten(name), &request, &limit)
+		}
+	}
+}
+
+// quantity checks a Kubernetes quantity above zero.
+func (c *checker) quantity(path, value string) (resource.Quantity, bool) {
+	q, err := resource.ParseQuantity(value)
+	if err != nil || q.Sign() <= 0 {
+		c.errorf(path, codeInvalidQuantity, "write a number above zero with a unit, such as 100Gi or 500m",
+			"%q is not a quantity", shorten(value))
+		return q, false
+	}
+	return q, true
+}

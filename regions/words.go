@@ -1,0 +1,27 @@
+package regions
+
+// The words that a topology's fields know, and what is built of them.
+const (
+	profileCockroachDB = "cockroachdb"
+	profileGeneric     = "generic"
+
+	networkFlat    = "flat"
+	tlsDisabled    = "disabled"
+	zoneByPodLabel = "podLabel"
+	zoneNone       = "none"
+)
+
+func profiles() []string { return []string{profileCockroachDB, profileGeneric} }
+func networkModes() []string {
+	return []string{networkFlat, "hostNetwork", "loadBalancer", "mcs", "cilium", "istio"}
+}
+func tlsModes() []string { return []string{"builtin", "cert-manager", "secret", tlsDisabled} }
+func zoneWays() []string { return []string{zoneByPodLabel, "statefulSetPerZone", zoneNone} }
+
+func failureWords() []string {
+	return []string{string(FailureNone), string(FailureNode), string(FailureZone), string(FailureRegion)}
+}
+
+func modelWords() []string {
+	return []string{string(ModelNone), string(ModelQuorumGroup), string(ModelRanges)}
+}
