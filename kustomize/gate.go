@@ -1,14 +1,8 @@
 package kustomize
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/hashicorp/go-multierror"
 )
 
 // FormatCSV is the only output format of a gate today: a header line and one row a node.
@@ -24,7 +18,7 @@ type Gate struct {
 	// replica, with {host} and {port} as in Hook.
 	Key      string `yaml:"key"`
 	KeyValue string `yaml:"keyValue"`
-	// True and Zero are the columns that must be true, or 0, in every row.
+	// True and Zero are the columns that must be true, or 0, for the database to be whole.
 	True []string `yaml:"mustBeTrue"`
 	Zero []string `yaml:"mustBeZero"`
 	// Interval is a Go duration, the least time between the two looks: longer than
@@ -45,59 +39,6 @@ func (g Gate) IntervalDuration() time.Duration { return mustDuration(g.Interval)
 
 // TimeoutDuration is Timeout, valid in a profile from LoadProfile.
 func (g Gate) TimeoutDuration() time.Duration { return mustDuration(g.Timeout) }
-
-// Check reads one output of the gate's command. It returns nil when every
-// expected node (see Expected) has a row and no row, of a node expected or not,
-// has anything wrong with it; else an error that lists every reason to wait.
-// A column that is missing is an error too: a gate that cannot see is shut.
-func (g Gate) Check(output string, expected []string) error {
-	rows, err := csv.NewReader(strings.NewReader(output)).ReadAll()
-	if err != nil {
-		return fmt.Errorf("read the gate's output as CSV: %w", err)
-	}
-	if len(rows) == 0 {
-		return errors.New("the gate's output is empty")
-	}
-	columns := map[string]int{}
-	for i, name := range rows[0] {
-		columns[name] = i
-	}
-	var all *multierror.Error
-	for _, name := range slices.Concat([]string{g.Key}, g.True, g.Zero) {
-		if _, ok := columns[name]; !ok {
-			all = multierror.Append(all, fmt.Errorf("the gate's output has no column %q: %s", name, strings.Join(rows[0], ",")))
-		}
-	}
-	if all != nil {
-		return all
-	}
-	return g.checkRows(rows[1:], columns, expected)
-}
-
-func (g Gate) checkRows(rows [][]string, columns map[string]int, expected []string) error {
-	var all *multierror.Error
-	seen := map[string]bool{}
-	for _, row := range rows {
-		key := row[columns[g.Key]]
-		seen[key] = true
-		for _, name := range g.True {
-			if v := row[columns[name]]; v != "true" && v != "t" {
-				all = multierror.Append(all, fmt.Errorf("%s: %s is %s", key, name, v))
-			}
-		}
-		for _, name := range g.Zero {
-			if v := row[columns[name]]; v != "0" {
-				all = multierror.Append(all, fmt.Errorf("%s: %s is %s", key, name, v))
-			}
-		}
-	}
-	for _, key := range slices.Sorted(slices.Values(expected)) {
-		if !seen[key] {
-			all = multierror.Append(all, fmt.Errorf("%s: the database does not list it", key))
-		}
-	}
-	return all.ErrorOrNil()
-}
 
 func (g Gate) check(place string, port int) []error {
 	errs := checkCommand(place, g.Argv, g.Timeout, port)

@@ -188,4 +188,3 @@ func noServiceLinks(t *testing.T, in installed) {
 func noShell(t *testing.T, in installed) {
 	want(t, "first of the command", at(in.container, "command").([]any)[0], "/cockroach/cockroach")
 }
-

@@ -11,6 +11,9 @@ import (
 // first, then everything else. Pods do not move by it, since each partition is
 // held before a template changes.
 func (b *builder) applySite(s site) {
+	if s.silent() {
+		return
+	}
 	refs := b.toApply(s)
 	namespaces := slices.DeleteFunc(slices.Clone(refs), func(r regions.ObjectRef) bool { return r.Kind != "Namespace" })
 	rest := slices.DeleteFunc(slices.Clone(refs), func(r regions.ObjectRef) bool { return r.Kind == "Namespace" })
@@ -20,12 +23,14 @@ func (b *builder) applySite(s site) {
 			ID: s.cluster.Name + "/namespace", Kind: KindNamespace, Cluster: s.cluster.Name, Region: s.region,
 			Summary: namespaceSummary(s, namespaces), Payload: Payload{Objects: namespaces},
 		})
+	}
+	before = b.holdBefore(s, before)
+	if before != "" {
 		b.applied[s.cluster.Name] = before
 	}
 	if len(rest) == 0 && !b.recordOutdated(s) {
 		return
 	}
-	before = b.holdBefore(s, before)
 	b.applied[s.cluster.Name] = b.add(Step{
 		ID: s.cluster.Name + "/apply", Kind: KindApply, Cluster: s.cluster.Name, Region: s.region,
 		Summary: b.applySummary(s, rest), Why: b.applyReason(s),
@@ -44,7 +49,7 @@ func namespaceSummary(s site, namespaces []regions.ObjectRef) string {
 // recordOutdated: the record in the cluster does not say what will be true.
 func (b *builder) recordOutdated(s site) bool {
 	record := s.obs.State.Record
-	if !record.Exists || len(record.Clusters) != len(b.sites) || len(record.Database.Slots) == 0 {
+	if !record.Exists || len(record.Clusters) != len(b.sites) || !slices.Equal(record.Database.Slots, Slots(b.in)) {
 		return true
 	}
 	if b.initialised && record.Database.Installed == "" {
@@ -60,36 +65,46 @@ func (b *builder) recordOutdated(s site) bool {
 
 // holdBefore raises the partition of every pool whose template changes, so that
 // applying the template moves no pod; after an unfinished update too, since its
-// partition may have been left low.
+// partition may have been left low. It also stops a controller that rolls by
+// itself, since someone applied a template with the partition low.
 func (b *builder) holdBefore(s site, before string) string {
 	if !b.initialised {
 		return before
 	}
 	for _, p := range s.pools {
-		if p.live == nil || !p.templateChanged || p.live.Partition >= p.live.Replicas {
+		why := "a new template must not move a pod by itself"
+		if !p.templateChanged {
+			why = "its controller updates more than one replica by itself"
+		}
+		if p.live == nil || p.live.Partition >= p.live.Replicas || !p.templateChanged && !rollsByItself(s, p) {
 			continue
 		}
 		held := p.live.Replicas
 		before = b.add(Step{
 			ID: s.cluster.Name + "/hold/" + p.name, Kind: KindPartition, Cluster: s.cluster.Name, Region: s.region,
-			Summary: fmt.Sprintf("hold %s at its revisions (partition %d → %d)", s.id(p, 0).Cluster+"/"+p.name, p.live.Partition, held),
-			Why:     "a new template must not move a pod by itself",
-			Payload: Payload{Pool: p.name, Partition: &held},
+			Summary: fmt.Sprintf("hold %s/%s at its revisions (partition %d → %d)", s.cluster.Name, p.name, p.live.Partition, held),
+			Why:     why, Payload: Payload{Pool: p.name, Partition: &held},
 		}, before)
 	}
 	return before
+}
+
+// rollsByItself: the partition lets more than one outdated replica go. A run
+// lowers it to the highest outdated ordinal at most.
+func rollsByItself(s site, p pool) bool {
+	outdated := s.outdated(p)
+	return len(outdated) > 0 && outdated[0] > p.live.Partition
 }
 
 // shared are the objects of which others own fields with our values: applying
 // them takes a forced apply, for ownership alone.
 func (b *builder) shared(s site) []regions.ObjectRef {
 	var out []regions.ObjectRef
-	for _, o := range s.obs.Objects {
-		if len(o.Shared) > 0 {
-			out = append(out, o.Ref)
+	for _, ref := range s.desiredRefs() {
+		if slices.ContainsFunc(s.obs.Objects, func(o regions.ObjectState) bool { return len(o.Shared) > 0 && refersTo(o.Ref, ref) }) {
+			out = append(out, ref)
 		}
 	}
-	slices.SortFunc(out, regions.ObjectRef.Compare)
 	return out
 }
 
@@ -110,13 +125,13 @@ func (b *builder) applySummary(s site, refs []regions.ObjectRef) string {
 	case created+updated == 0 && len(refs) == 0:
 		return "record what quorate owns in " + s.cluster.Name
 	case created+updated == 0:
-		return fmt.Sprintf("take ownership of %d objects in %s", len(refs), s.cluster.Name)
+		return fmt.Sprintf("take ownership of %s in %s", count(len(refs), "object"), s.cluster.Name)
 	case updated == 0:
-		return fmt.Sprintf("create %d objects in %s", created, s.cluster.Name)
+		return fmt.Sprintf("create %s in %s", count(created, "object"), s.cluster.Name)
 	case created == 0:
-		return fmt.Sprintf("update %d objects in %s", updated, s.cluster.Name)
+		return fmt.Sprintf("update %s in %s", count(updated, "object"), s.cluster.Name)
 	}
-	return fmt.Sprintf("create %d and update %d objects in %s", created, updated, s.cluster.Name)
+	return fmt.Sprintf("create %d and update %s in %s", created, count(updated, "object"), s.cluster.Name)
 }
 
 func (b *builder) applyReason(s site) string {
@@ -143,7 +158,7 @@ func (b *builder) planRetirement() {
 		}
 		b.link(Step{
 			ID: s.cluster.Name + "/retire", Kind: KindRetire, Cluster: s.cluster.Name, Region: s.region,
-			Summary: fmt.Sprintf("delete %d objects that fell out of the overlay of %s", len(refs), s.cluster.Name),
+			Summary: fmt.Sprintf("delete %s that fell out of the overlay of %s", count(len(refs), "object"), s.cluster.Name),
 			Payload: Payload{Objects: refs},
 		})
 	}

@@ -1,8 +1,10 @@
 package planner
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"quorate.dev/quorate/dns"
 	"quorate.dev/quorate/regions"
@@ -10,7 +12,8 @@ import (
 
 // Build makes the plan. It never fails: what may not be done comes out as a
 // refusal, what could not be seen as an unreachable cluster, and both beside
-// everything else that is known.
+// everything else that is known. The same input, its observations in any order,
+// gives the same plan.
 func Build(in Input) *Plan {
 	b := newBuilder(in)
 	b.viewClusters()
@@ -18,7 +21,6 @@ func Build(in Input) *Plan {
 	b.compareObjects()
 	if b.initialised {
 		b.planUpdate()
-		b.planScaleOut()
 	} else {
 		b.planInstallation()
 	}
@@ -28,54 +30,42 @@ func Build(in Input) *Plan {
 	return b.plan
 }
 
-// builder gathers one plan. chain is the last step of the one line of steps in
-// which replicas are touched: everything that could disturb one comes after it.
+// builder gathers one plan. ends are the last steps of the one line of steps in
+// which replicas are touched: everything that could disturb one comes after them.
 type builder struct {
 	in          Input
 	sites       []site
 	ledger      ledger
-	initialised bool
+	initialised bool // known to hold data
 	plan        *Plan
-	chain       string
-	applied     map[string]string // cluster → its apply step
+	ends        []string
+	applied     map[string]string // cluster → the last of its steps that write objects
 	// lowered are the pools (by their first replica) whose partition a step lowers:
 	// it has to rise again.
 	lowered map[regions.ReplicaID]bool
 }
 
 func newBuilder(in Input) *builder {
-	all := sites(in)
 	t := in.Topology
 	b := &builder{
-		in: in, sites: all, applied: map[string]string{}, lowered: map[regions.ReplicaID]bool{},
-		initialised: !in.Offline && initialised(in),
+		in: in, sites: sites(in), applied: map[string]string{}, lowered: map[regions.ReplicaID]bool{},
+		initialised: in.initialised(),
 		plan: &Plan{
 			FormatVersion: FormatVersion, Deployment: t.Metadata.Name,
 			Steps: []Step{}, Objects: []ObjectChange{},
 			DNS: DNSChanges{Zone: t.Spec.DNS.Zone, Changes: []dns.Change{}},
 		},
 	}
-	b.ledger = newLedger(in, all, b.initialised)
+	// A replica that nobody could see may hold data as well.
+	b.ledger = newLedger(in, b.initialised || b.blind())
 	return b
 }
 
-// initialised tells whether the database holds data, so that promises are in
-// force: it is recorded, or some replica serves already. A replica that nobody
-// could see may hold data as well.
-func initialised(in Input) bool {
-	for _, o := range in.Observed {
-		record := o.State.Record.Database
-		if record.ClusterID != "" || record.Installed != "" {
-			return true
-		}
-		if slices.ContainsFunc(o.State.Pods, regions.PodState.Up) {
-			return true
-		}
-	}
-	return false
-}
+// blind tells that some cluster did not answer. The plan is then for reading
+// only: nothing may run until every cluster answers.
+func (b *builder) blind() bool { return slices.ContainsFunc(b.sites, site.silent) }
 
-// add appends a step that needs the given steps; empty and unknown needs are left out.
+// add appends a step that needs the given steps; empty needs are left out.
 func (b *builder) add(s Step, needs ...string) string {
 	for _, need := range needs {
 		if need != "" && !slices.Contains(s.Needs, need) {
@@ -87,25 +77,28 @@ func (b *builder) add(s Step, needs ...string) string {
 	return s.ID
 }
 
-// link appends a step to the chain. The chain begins when every cluster has its
-// objects, so that a conflict anywhere stops the run while nothing is down.
-func (b *builder) link(s Step) {
-	needs := []string{b.chain}
-	if b.chain == "" {
-		needs = slices.Sorted(maps.Values(b.applied))
+// before is what the next step of the line needs. The line begins when every
+// cluster has its objects, so that a conflict anywhere stops the run while nothing
+// is down.
+func (b *builder) before() []string {
+	if len(b.ends) == 0 {
+		return slices.Sorted(maps.Values(b.applied))
 	}
-	b.chain = b.add(s, needs...)
+	return b.ends
 }
 
-// disrupt appends a disruptive step to the chain with its exposure, and refuses
+// link appends a step to the line.
+func (b *builder) link(s Step) { b.ends = []string{b.add(s, b.before()...)} }
+
+// disrupt appends a disruptive step to the line with its exposure, and refuses
 // the plan where the step would break the promise.
 func (b *builder) disrupt(s Step) {
 	exposure := b.ledger.exposure(s.Disrupts)
 	s.Exposure = &exposure
-	if reason := b.ledger.breaks(s.Disrupts); reason != "" && len(b.plan.Unreachable()) == 0 {
+	if reason := b.ledger.breaks(s.Disrupts); reason != "" {
 		b.refuse(Refusal{
 			Code: "breaks-promise", Cluster: s.Cluster, Step: s.ID,
-			Message: "while " + s.Summary + ": " + reason,
+			Message: "while " + s.Summary + ": " + reason + b.silence(),
 			Hint:    "lower survive.whileUpdating, or add replicas or regions",
 		})
 	}
@@ -113,6 +106,15 @@ func (b *builder) disrupt(s Step) {
 	for _, id := range s.Disrupts {
 		delete(b.ledger.down, id) // the step ends with the replica back
 	}
+}
+
+// silence says that replicas count as down because they could not be seen.
+func (b *builder) silence() string {
+	silent := b.plan.Unreachable()
+	if len(silent) == 0 {
+		return ""
+	}
+	return " (the replicas of " + strings.Join(silent, ", ") + " count as down, since nobody could ask)"
 }
 
 func (b *builder) refuse(r Refusal) { b.plan.Refusals = append(b.plan.Refusals, r) }
@@ -123,23 +125,17 @@ func (b *builder) viewClusters() {
 	for _, s := range b.sites {
 		b.plan.Clusters = append(b.plan.Clusters, ClusterView{
 			Name: s.cluster.Name, Region: s.region, Error: s.obs.Unreachable,
-			Reachable: s.obs.Unreachable == "",
+			Reachable: !s.silent(),
 			Version:   s.obs.State.ServerVersion, Sandbox: s.obs.State.Sandbox,
 		})
+		if s.silent() {
+			b.note(s.cluster.Name + " does not answer: its replicas count as down, nothing of it is planned, and nothing may run before it answers")
+		}
 	}
 }
 
 func (b *builder) finish() {
-	t := b.in.Topology
-	basis := "declared"
-	if slices.ContainsFunc(b.in.states(), func(s regions.ClusterState) bool { return len(s.Pods) > 0 }) {
-		basis = "live"
-	}
-	b.plan.Promise = Promise{
-		Failure: t.Spec.Survive.Failure, WhileUpdating: t.Spec.Survive.WhileUpdating,
-		InForce: b.initialised, Basis: basis,
-		AtRest: b.ledger.layout.Exposure(map[regions.ReplicaID]bool{}),
-	}
+	b.plan.Promise = b.promise()
 	for _, o := range b.plan.Objects {
 		switch o.Action {
 		case ActionCreate:
@@ -157,6 +153,19 @@ func (b *builder) finish() {
 		b.plan.Preamble = b.preamble()
 	}
 	b.plan.Digest = digest(b.in, b.plan)
+}
+
+func (b *builder) promise() Promise {
+	survive := b.in.Topology.Spec.Survive
+	p := Promise{
+		Failure: survive.Failure, WhileUpdating: survive.WhileUpdating,
+		InForce: b.ledger.inForce, Basis: b.ledger.basis(),
+		AtRest: b.ledger.layout.Exposure(nil),
+	}
+	if b.ledger.live && p.Failure != "" && p.Failure != regions.FailureNone && !p.AtRest.Survives[p.Failure] {
+		b.note(fmt.Sprintf("survive.failure promises that any %s may be lost; as the replicas are placed now it could not, even with all of them up", p.Failure))
+	}
+	return p
 }
 
 // preamble lists what a run makes before its first step.

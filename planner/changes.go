@@ -20,9 +20,6 @@ const (
 // what the API server or another field manager would refuse.
 func (b *builder) compareObjects() {
 	for _, s := range b.sites {
-		if s.obs.Unreachable != "" {
-			continue
-		}
 		if b.in.Offline {
 			b.createAll(s)
 			continue
@@ -51,7 +48,7 @@ func objectChange(cluster string, o regions.ObjectState) *ObjectChange {
 		change.Action = ActionCreate
 		return change
 	}
-	change.Fields = diffObjects(o.Live, o.After)
+	change.Fields = diffObjects(seen{o}.comparableLive(), o.After)
 	switch {
 	case len(change.Fields) > 0:
 		change.Action = ActionUpdate
@@ -66,7 +63,9 @@ func objectChange(cluster string, o regions.ObjectState) *ObjectChange {
 
 // ChangesTemplate tells whether applying the object changes its pod template.
 func (c ObjectChange) ChangesTemplate() bool {
-	return slices.ContainsFunc(c.Fields, func(f FieldChange) bool { return strings.HasPrefix(f.Path, "spec.template") })
+	return slices.ContainsFunc(c.Fields, func(f FieldChange) bool {
+		return strings.HasPrefix(f.Path, "spec.template.") || f.Path == "spec.template"
+	})
 }
 
 func (b *builder) refuseObject(s site, o regions.ObjectState) {
@@ -124,6 +123,15 @@ func RefOf(object map[string]any) regions.ObjectRef {
 	}
 }
 
+// refersTo tells whether two references name the same object, though only one of
+// them may say in which namespace.
+func refersTo(a, b regions.ObjectRef) bool {
+	if a.Namespace == "" || b.Namespace == "" {
+		a.Namespace, b.Namespace = "", ""
+	}
+	return sameObject(a, b)
+}
+
 // desiredRefs are the site's objects, sorted.
 func (s site) desiredRefs() []regions.ObjectRef {
 	var out []regions.ObjectRef
@@ -140,7 +148,7 @@ func (b *builder) toApply(s site) []regions.ObjectRef {
 	var out []regions.ObjectRef
 	for _, ref := range s.desiredRefs() {
 		changed := slices.ContainsFunc(b.plan.Objects, func(c ObjectChange) bool {
-			return c.Cluster == s.cluster.Name && c.Object == ref
+			return c.Cluster == s.cluster.Name && refersTo(c.Object, ref)
 		})
 		if changed || !slices.Contains(s.obs.State.Record.Inventory, ref) {
 			out = append(out, ref)

@@ -3,10 +3,10 @@ package planner
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // masked stands for a secret's value in a field change.
@@ -29,9 +29,11 @@ func kindOf(object map[string]any) string {
 	return kind
 }
 
+// maskSecrets hides every value of a Secret but those that cannot hold one:
+// an annotation may carry the whole object (last-applied-configuration).
 func maskSecrets(changes []FieldChange) {
 	for i, c := range changes {
-		if !strings.HasPrefix(c.Path, "data") && !strings.HasPrefix(c.Path, "stringData") {
+		if strings.HasPrefix(c.Path, "metadata.labels") || c.Path == "type" || c.Path == "immutable" {
 			continue
 		}
 		if c.Before != nil {
@@ -86,21 +88,26 @@ func diffValues(path string, before, after any, out *[]FieldChange) {
 }
 
 // diffLists compares lists of named items by name, others by position where the
-// length is the same, and as a whole where it is not.
+// length is the same, and as a whole where it is not. A mere change of order is
+// one too: it matters for environment variables and init containers.
 func diffLists(path string, before, after []any, out *[]FieldChange) {
 	b, bNamed := byName(before)
 	a, aNamed := byName(after)
+	known := len(*out)
 	switch {
 	case bNamed && aNamed:
-		names := slices.Collect(maps.Keys(b))
+		all := slices.Collect(maps.Keys(b))
 		for n := range a {
 			if _, both := b[n]; !both {
-				names = append(names, n)
+				all = append(all, n)
 			}
 		}
-		slices.Sort(names)
-		for _, n := range names {
+		slices.Sort(all)
+		for _, n := range all {
 			diffValues(path+"["+n+"]", b[n], a[n], out)
+		}
+		if len(*out) == known {
+			*out = append(*out, FieldChange{Path: path + "[order]", Before: names(before), After: names(after)})
 		}
 	case len(before) == len(after):
 		for i := range before {
@@ -124,36 +131,60 @@ func byName(list []any) (map[string]any, bool) {
 	return out, true
 }
 
-// equalValues compares JSON-like values; numbers compare by value, since one
-// side may come from YAML and the other from JSON.
-func equalValues(a, b any) bool {
-	switch av := a.(type) {
-	case map[string]any:
-		bv, ok := b.(map[string]any)
-		return ok && maps.EqualFunc(av, bv, equalValues)
-	case []any:
-		bv, ok := b.([]any)
-		return ok && slices.EqualFunc(av, bv, equalValues)
+// names are the names of a list of named items, in its order.
+func names(list []any) []any {
+	out := make([]any, len(list))
+	for i, item := range list {
+		m, _ := item.(map[string]any)
+		out[i] = m["name"]
 	}
-	if an, ok := number(a); ok {
-		bn, ok := number(b)
-		return ok && an == bn
-	}
-	return reflect.DeepEqual(a, b)
+	return out
 }
 
-func number(v any) (float64, bool) {
-	switch n := v.(type) {
-	case int:
-		return float64(n), true
-	case int32:
-		return float64(n), true
-	case int64:
-		return float64(n), true
-	case float64:
-		return n, true
+// within is the part of live that after speaks of: maps are reduced to after's keys,
+// named items to after's names. Lists of others are taken as they are.
+func within(live, after any) any {
+	switch wanted := after.(type) {
+	case map[string]any:
+		have, ok := live.(map[string]any)
+		if !ok {
+			return live
+		}
+		out := map[string]any{}
+		for k, v := range wanted {
+			if value, exists := have[k]; exists {
+				out[k] = within(value, v)
+			}
+		}
+		return out
+	case []any:
+		return itemsWithin(live, wanted)
 	}
-	return 0, false
+	return live
+}
+
+// itemsWithin reduces the items of a list that have a counterpart, and keeps the others:
+// an item that is in the live list alone would be removed.
+func itemsWithin(live any, wanted []any) any {
+	have, ok := live.([]any)
+	if !ok {
+		return live
+	}
+	byItsName, named := byName(wanted)
+	out := make([]any, len(have))
+	for i, item := range have {
+		m, _ := item.(map[string]any)
+		name, _ := m["name"].(string)
+		switch {
+		case named && byItsName[name] != nil:
+			out[i] = within(item, byItsName[name])
+		case !named && len(have) == len(wanted):
+			out[i] = within(item, wanted[i])
+		default:
+			out[i] = item
+		}
+	}
+	return out
 }
 
 // String is one line of a plan: path, before, after.
@@ -167,13 +198,14 @@ func (c FieldChange) String() string {
 	return fmt.Sprintf("%s: %s → %s", c.Path, valueText(c.Before), valueText(c.After))
 }
 
-// valueText keeps a value on one line.
+// valueText keeps a value on one line, and a terminal from obeying it.
 func valueText(v any) string {
-	if s, ok := v.(string); ok {
-		if strings.ContainsAny(s, "\n") || s == "" {
-			return strconv.Quote(s)
-		}
-		return s
+	s, ok := v.(string)
+	switch {
+	case !ok:
+		return compactJSON(v)
+	case s == "" || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return strconv.Quote(s)
 	}
-	return compactJSON(v)
+	return s
 }

@@ -5,7 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -22,12 +26,18 @@ func Encode(p *Plan) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// Decode reads a plan and refuses an unknown major format version, an unknown
-// kind of step and a need that no step answers.
+// Decode reads a plan as Encode wrote it. It refuses an unknown major format
+// version, an unknown kind of step, a need that no earlier step answers and a payload
+// that its kind cannot run on.
 func Decode(data []byte) (*Plan, error) {
 	var p Plan
-	if err := json.Unmarshal(data, &p); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber() // a number stays as it was written
+	if err := dec.Decode(&p); err != nil {
 		return nil, fmt.Errorf("decode plan: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("decode plan: something follows the document")
 	}
 	major, _, _ := strings.Cut(p.FormatVersion, ".")
 	if major != "1" {
@@ -42,10 +52,6 @@ func Decode(data []byte) (*Plan, error) {
 // checkSteps holds the form of a list of steps: unique IDs, known kinds, and
 // needs that name earlier steps (so that the graph has no cycle).
 func checkSteps(steps []Step) error {
-	known := map[Kind]bool{}
-	for _, k := range Kinds() {
-		known[k] = true
-	}
 	seen := map[string]bool{}
 	for i, s := range steps {
 		switch {
@@ -53,17 +59,50 @@ func checkSteps(steps []Step) error {
 			return fmt.Errorf("step %d has no id", i+1)
 		case seen[s.ID]:
 			return fmt.Errorf("step %s appears twice", s.ID)
-		case !known[s.Kind]:
+		case !slices.Contains(Kinds(), s.Kind):
 			return fmt.Errorf("step %s is of unknown kind %q", s.ID, s.Kind)
+		case s.Disruptive() != (s.Exposure != nil):
+			return fmt.Errorf("step %s: a step has an exposure if, and only if, it disrupts replicas", s.ID)
 		}
 		for _, need := range s.Needs {
 			if !seen[need] {
 				return fmt.Errorf("step %s needs %s, which does not come before it", s.ID, need)
 			}
 		}
+		if lacks := s.lacks(); lacks != "" {
+			return fmt.Errorf("step %s of kind %s has no %s in its payload", s.ID, s.Kind, lacks)
+		}
 		seen[s.ID] = true
 	}
 	return nil
+}
+
+// lacks names what the step's kind cannot do without and its payload does not
+// have, or nothing.
+func (s Step) lacks() string {
+	p := s.Payload
+	needed := map[string]bool{} // what is missing, by name
+	switch s.Kind {
+	case KindPartition:
+		needed["pool"], needed["partition"] = p.Pool == "", p.Partition == nil
+		needed["target"] = p.Ordinal != nil && len(p.Targets) != 1
+	case KindReplace:
+		needed["pool"], needed["target"] = p.Pool == "", len(p.Targets) == 0
+	case KindScale:
+		needed["pool"], needed["replicas"] = p.Pool == "", p.Replicas == nil
+	case KindInit:
+		needed["target"] = len(p.Targets) != 1
+	case KindProbe, KindSoak:
+		needed["duration"] = p.Duration == ""
+	case KindNamespace, KindRetire:
+		needed["object"] = len(p.Objects) == 0
+	}
+	for _, name := range []string{"pool", "partition", "replicas", "target", "duration", "object"} {
+		if needed[name] {
+			return name
+		}
+	}
+	return ""
 }
 
 // digest covers what a reviewer approved. Live health, versions and addresses
@@ -90,10 +129,14 @@ func withoutSecretValues(object map[string]any) map[string]any {
 	}
 	out := map[string]any{}
 	for k, v := range object {
-		if k != "data" && k != "stringData" {
+		if k != "data" && k != "stringData" && k != "metadata" {
 			out[k] = v
 		}
 	}
+	metadata, _ := object["metadata"].(map[string]any)
+	plain := maps.Clone(metadata)
+	delete(plain, "annotations") // one of them may carry the whole object
+	out["metadata"] = plain
 	return out
 }
 

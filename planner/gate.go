@@ -12,10 +12,15 @@ import (
 
 // Judge reads what a database's health command printed and says what is still
 // wrong with it, in words for people; empty means the gate is open. Every key of
-// expected must have a row in which the gate's True columns are true, and its
-// Zero columns must sum to zero over all rows.
+// expected must have a row in which the gate's True columns are true, and the
+// Zero columns must be zero in those rows and in every other row of a live member.
 //
-// An answer that cannot be read keeps the gate shut: a missing column is no health.
+// Rows that are neither expected nor live are former members: their figures are
+// those of the moment at which they died (crdb_internal.kv_store_status keeps them),
+// and what is missing because of them shows in the figures of the living.
+//
+// An answer that cannot be read keeps the gate shut: a missing column is no
+// health, and neither is a figure that is no number (NULL).
 func Judge(gate kustomize.Gate, stdout string, expected []string) []string {
 	table, err := readTable(stdout)
 	if err != nil {
@@ -24,30 +29,44 @@ func Judge(gate kustomize.Gate, stdout string, expected []string) []string {
 	if missing := table.missing(gate); len(missing) > 0 {
 		return []string{fmt.Sprintf("the health command prints no column %s", strings.Join(missing, ", "))}
 	}
-	problems := judgeMembers(gate, table, expected)
+	problems, members := judgeMembers(gate, table, expected)
+	for i, row := range table.rows {
+		members[i] = members[i] || table.alive(gate, row)
+	}
 	for _, column := range gate.Zero {
-		if problem := table.nonZero(column); problem != "" {
+		if problem := table.nonZero(column, members); problem != "" {
 			problems = append(problems, problem)
 		}
 	}
 	return problems
 }
 
-func judgeMembers(gate kustomize.Gate, table csvTable, expected []string) []string {
-	var problems []string
+// judgeMembers also returns the rows of the expected members, by index.
+func judgeMembers(gate kustomize.Gate, table csvTable, expected []string) (problems []string, members map[int]bool) {
+	members = map[int]bool{}
 	for _, key := range expected {
-		row := table.row(gate.Key, key)
-		if row == nil {
+		i := table.find(gate.Key, key)
+		if i < 0 {
 			problems = append(problems, key+" is no member yet")
 			continue
 		}
+		row := table.rows[i]
+		members[i] = true
 		for _, column := range gate.True {
-			if table.cell(row, column) != "true" {
+			if !isTrue(table.cell(row, column)) {
 				problems = append(problems, fmt.Sprintf("%s: %s is %q", key, column, table.cell(row, column)))
 			}
 		}
 	}
-	return problems
+	return problems, members
+}
+
+// isTrue knows both spellings of SQL clients.
+func isTrue(cell string) bool { return cell == "true" || cell == "t" }
+
+// alive tells whether a row's True columns are all true.
+func (t csvTable) alive(gate kustomize.Gate, row []string) bool {
+	return !slices.ContainsFunc(gate.True, func(column string) bool { return !isTrue(t.cell(row, column)) })
 }
 
 // csvTable is a header and rows (RFC 4180).
@@ -82,26 +101,31 @@ func (t csvTable) cell(row []string, column string) string {
 	return row[slices.Index(t.header, column)]
 }
 
-// row finds the newest member with the key: rows come by ascending member number,
-// and a replica that lost its disk leaves an older row behind.
-func (t csvTable) row(column, key string) []string {
-	for _, row := range slices.Backward(t.rows) {
+// find is the index of the newest member with the key, -1 where there is none:
+// rows come by ascending member number, and a replica that lost its disk leaves
+// an older row behind.
+func (t csvTable) find(column, key string) int {
+	for i, row := range slices.Backward(t.rows) {
 		if t.cell(row, column) == key {
-			return row
+			return i
 		}
 	}
-	return nil
+	return -1
 }
 
-func (t csvTable) nonZero(column string) string {
+// nonZero says that a column's figures over the members' rows are not all zero.
+func (t csvTable) nonZero(column string, members map[int]bool) string {
 	sum := 0
-	for _, row := range t.rows {
+	for i, row := range t.rows {
+		if !members[i] {
+			continue
+		}
 		cell := t.cell(row, column)
 		n, err := strconv.Atoi(cell)
-		if err != nil {
+		if err != nil || n < 0 {
 			return fmt.Sprintf("%s is %q, no number", column, cell)
 		}
-		sum += n
+		sum = max(sum, sum+n) // never wraps round to zero
 	}
 	if sum != 0 {
 		return fmt.Sprintf("%s is %d", column, sum)

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/regions"
 )
@@ -26,24 +28,54 @@ type Observation struct {
 	Unreachable string
 }
 
-// observation finds a cluster's observation; an offline plan has none, which
-// reads as an empty cluster of the newest version.
+// notAsked is the reason of a cluster for which there is no observation at all.
+const notAsked = "it was not asked"
+
+// observation finds a cluster's observation. A cluster without one is
+// unreachable, except that an offline plan takes every cluster to be empty.
 func (in Input) observation(cluster string) Observation {
+	empty := Observation{Cluster: cluster, State: regions.ClusterState{Cluster: cluster}}
+	if in.Offline {
+		return empty
+	}
 	for _, o := range in.Observed {
 		if o.Cluster == cluster {
 			return o
 		}
 	}
-	return Observation{Cluster: cluster, State: regions.ClusterState{Cluster: cluster}}
+	empty.Unreachable = notAsked
+	return empty
+}
+
+// answered are the observations of the topology's clusters that answered, in the
+// order of the topology, so that nothing depends on who answered first.
+func (in Input) answered() []Observation {
+	if in.Offline {
+		return nil
+	}
+	var out []Observation
+	for _, c := range in.Topology.OrderedClusters() {
+		if o := in.observation(c.Name); o.Unreachable == "" {
+			out = append(out, o)
+		}
+	}
+	return out
 }
 
 // states are the observed states of the clusters that answered.
 func (in Input) states() []regions.ClusterState {
 	var out []regions.ClusterState
-	for _, o := range in.Observed {
-		if o.Unreachable == "" {
-			out = append(out, o.State)
-		}
+	for _, o := range in.answered() {
+		out = append(out, o.State)
 	}
 	return out
+}
+
+// initialised tells whether the database is known to hold data, so that promises
+// are in force: it is recorded, or some replica serves already.
+func (in Input) initialised() bool {
+	return slices.ContainsFunc(in.states(), func(s regions.ClusterState) bool {
+		record := s.Record.Database
+		return record.ClusterID != "" || record.Installed != "" || slices.ContainsFunc(s.Pods, regions.PodState.Up)
+	})
 }

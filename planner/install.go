@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 
 	"quorate.dev/quorate/regions"
 )
@@ -10,143 +11,127 @@ import (
 // everywhere, then region by region all replicas running and named, then one
 // initialisation, then ready. Before it nothing is promised, so replicas start
 // together and a wrong template is replaced at once.
+//
+// While a cluster does not answer, nobody knows that it holds nothing: then no
+// replica is deleted, none is started from the silent region on, and nothing is
+// initialised.
 func (b *builder) planInstallation() {
 	for _, s := range b.sites {
 		b.applySite(s)
+	}
+	if b.blind() {
+		b.note("no initialisation is planned: a cluster that does not answer may hold a database")
+	}
+	for _, s := range b.sites {
 		b.correctTemplate(s)
 	}
-	for _, region := range b.regionOrder() {
-		b.startRegion(region)
+	for _, r := range b.regionOrder() {
+		if r.silent() {
+			return
+		}
+		b.startRegion(r)
 	}
-	b.initialise()
+	b.completeInstallation()
+}
+
+// completeInstallation initialises the database once every replica runs.
+func (b *builder) completeInstallation() {
+	why := ""
+	if b.in.Profile.Hooks.Init != nil {
+		why = "readiness needs the initialised database"
+		b.initialise("initialise the database, once,", "no cluster has a record of a database, and every replica runs and is named")
+	}
 	b.link(Step{
-		ID: "ready", Kind: KindWait, Summary: "wait until every replica is ready",
-		Why:     "readiness needs the initialised database",
+		ID: "ready", Kind: KindWait, Summary: "wait until every replica is ready", Why: why,
 		Payload: Payload{Condition: ConditionReady, Targets: b.allTargets()},
 	})
 	b.probe("")
-	for _, s := range b.sites {
-		for _, p := range s.pools {
-			b.rest(s, p)
-		}
-	}
+	b.restAll()
 }
 
 // regionOrder groups the sites by region, in rollout order.
-func (b *builder) regionOrder() [][]site {
-	var out [][]site
+func (b *builder) regionOrder() []region {
+	var out []region
 	for _, s := range b.sites {
 		if n := len(out); n > 0 && out[n-1][0].region == s.region {
 			out[n-1] = append(out[n-1], s)
 			continue
 		}
-		out = append(out, []site{s})
+		out = append(out, region{s})
 	}
 	return out
 }
 
 // startRegion lets a region's clusters start together, after the region before
-// them is running and named.
-func (b *builder) startRegion(region []site) {
-	before := b.chain
+// them is running and named. What follows waits for all of them.
+func (b *builder) startRegion(r region) {
+	before := b.before()
 	var named []string
-	for _, s := range region {
-		ready := b.startCluster(s, before)
-		named = append(named, ready)
+	for _, s := range r {
+		named = append(named, b.startCluster(s, before))
 	}
-	// The next region waits for all of this one: join the ends in one need list.
-	b.chain = b.join(named)
-}
-
-// join makes the chain continue after several steps at once.
-func (b *builder) join(ends []string) string {
-	if len(ends) == 1 {
-		return ends[0]
-	}
-	region := b.stepByID(ends[0]).Region
-	return b.add(Step{
-		ID: region + "/named", Kind: KindWait, Region: region, Summary: "all clusters of " + region + " are running and named",
-		Payload: Payload{Condition: ConditionRunning, Targets: b.regionTargets(region)},
-	}, ends...)
-}
-
-func (b *builder) stepByID(id string) Step {
-	for _, s := range b.plan.Steps {
-		if s.ID == id {
-			return s
-		}
-	}
-	return Step{}
+	b.ends = named
 }
 
 // startCluster scales the cluster's pools to their full size, and ends when
 // all replicas run and answer by name.
-func (b *builder) startCluster(s site, before string) string {
-	last := before
+func (b *builder) startCluster(s site, before []string) string {
 	for _, p := range s.pools {
 		if p.live != nil && p.live.Replicas >= p.want {
 			continue
 		}
-		want := p.want
-		payload := Payload{Pool: p.name, Replicas: &want, Condition: ConditionRunning}
-		if p.live != nil {
-			// A set that an earlier run made may have been released to follow a
-			// corrected template: its new pods must not be born at the old one.
-			payload.Partition = new(int)
-			b.lowered[s.id(p, 0)] = true
-		}
-		last = b.add(Step{
-			ID: s.cluster.Name + "/scale/" + p.name, Kind: KindScale, Cluster: s.cluster.Name, Region: s.region,
-			Summary: fmt.Sprintf("start %s in %s", replicaCount(want), s.cluster.Name), Why: "first installation",
-			Payload: payload,
-		}, last, b.applied[s.cluster.Name])
+		before = []string{b.add(b.startStep(s, p), before...)}
 	}
 	targets := s.allTargets()
-	last = b.add(Step{
+	running := b.add(Step{
 		ID: s.cluster.Name + "/running", Kind: KindWait, Cluster: s.cluster.Name, Region: s.region,
 		Summary: "wait until the replicas of " + s.cluster.Name + " run",
 		Payload: Payload{Condition: ConditionRunning, Targets: targets},
-	}, last, b.applied[s.cluster.Name])
+	}, before...)
 	return b.add(Step{
 		ID: s.cluster.Name + "/names", Kind: KindVerifyDNS, Cluster: s.cluster.Name, Region: s.region,
 		Summary: "the authority answers the names of " + s.cluster.Name,
 		Why:     "peers find each other by name alone",
 		Payload: Payload{Targets: targets},
-	}, last)
+	}, running)
 }
 
-func replicaCount(n int) string {
-	if n == 1 {
-		return "1 replica"
+func (b *builder) startStep(s site, p pool) Step {
+	want := p.want
+	payload := Payload{Pool: p.name, Replicas: &want, Condition: ConditionRunning}
+	if p.live != nil {
+		// A set that an earlier run made may have been released to follow a
+		// corrected template: its new pods must not be born at the old one.
+		payload.Partition = new(int)
+		b.lowered[s.id(p, 0)] = true
 	}
-	return fmt.Sprintf("%d replicas", n)
+	return Step{
+		ID: s.cluster.Name + "/scale/" + p.name, Kind: KindScale, Cluster: s.cluster.Name, Region: s.region,
+		Summary: fmt.Sprintf("start %s in %s", replicaCount(want), s.cluster.Name), Why: "first installation",
+		Payload: payload,
+	}
 }
 
-// initialise runs the profile's init hook once; databases without one are
-// installed when they are ready.
-func (b *builder) initialise() {
-	if b.in.Profile.Hooks.Init == nil {
-		return
+// initialise runs the profile's init hook in slot 0, the replica that never moves.
+func (b *builder) initialise(what, why string) {
+	slots := Slots(b.in)
+	if len(slots) == 0 {
+		return // no replica at all
 	}
-	slot := b.slotZero()
 	b.link(Step{
-		ID: "init", Kind: KindInit, Cluster: slot.Cluster, Region: b.in.Topology.RegionOf(slot.Cluster),
-		Summary: "initialise the database, once, in " + slot.String(),
-		Why:     "no cluster has a record of a database, and every replica runs and is named",
-		Payload: Payload{Targets: []regions.ReplicaID{slot}},
+		ID: "init", Kind: KindInit, Cluster: slots[0].Cluster, Region: b.in.Topology.RegionOf(slots[0].Cluster),
+		Summary: what + " in " + slots[0].String(), Why: why,
+		Payload: Payload{Targets: slots[:1]},
 	})
 }
 
-// slotZero is the replica that is initialised: the recorded one, which never moves.
-func (b *builder) slotZero() regions.ReplicaID {
-	return Slots(b.in)[0]
-}
-
-// Slots are the replicas behind the seed names, recorded ones first kept.
+// Slots are the replicas behind the seed names, recorded ones first kept. Where
+// records differ (a crash while they were written), the longest counts, the first
+// in rollout order among equals.
 func Slots(in Input) []regions.ReplicaID {
 	var recorded []regions.ReplicaID
-	for _, o := range in.Observed {
-		if slots := o.State.Record.Database.Slots; len(slots) > len(recorded) {
+	for _, s := range in.states() {
+		if slots := s.Record.Database.Slots; len(slots) > len(recorded) {
 			recorded = slots
 		}
 	}
@@ -157,9 +142,12 @@ func Slots(in Input) []regions.ReplicaID {
 // initialised. Their controller waits for unready pods, and none can become
 // ready yet, so the pods are deleted here.
 func (b *builder) correctTemplate(s site) {
+	if b.blind() {
+		return
+	}
 	for _, p := range s.pools {
-		outdated := s.outdated(p)
-		if p.live == nil || len(outdated) == 0 {
+		outdated := slices.DeleteFunc(s.outdated(p), func(ordinal int) bool { return ordinal >= p.replicas() })
+		if len(outdated) == 0 {
 			continue
 		}
 		b.lowered[s.id(p, 0)] = true
@@ -194,16 +182,6 @@ func (b *builder) allTargets() []regions.ReplicaID {
 	var out []regions.ReplicaID
 	for _, s := range b.sites {
 		out = append(out, s.allTargets()...)
-	}
-	return out
-}
-
-func (b *builder) regionTargets(region string) []regions.ReplicaID {
-	var out []regions.ReplicaID
-	for _, s := range b.sites {
-		if s.region == region {
-			out = append(out, s.allTargets()...)
-		}
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package planner
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"quorate.dev/quorate/regions"
 )
@@ -11,57 +12,38 @@ import (
 // layout survives with them and with those that a step takes down.
 type ledger struct {
 	layout  regions.Layout
+	live    bool // zones and nodes are taken from what was seen
 	down    map[regions.ReplicaID]bool
 	promise regions.Failure // kept at every step
 	inForce bool            // false before the first initialisation: nothing is promised
 }
 
-// newLedger takes zones and nodes from what was seen, and only those replicas
-// that exist: a replica still to be made is no voter yet.
-func newLedger(in Input, all []site, inForce bool) ledger {
+// newLedger takes the members, their zones and their nodes from what was seen. A
+// member that does not serve is down, whoever took it down: one whose pod or whose
+// StatefulSet is gone as well (its volume says that it was there), and
+// every one of a cluster that does not answer. Before the first initialisation
+// there are no members yet, and the layout is the declared one.
+func newLedger(in Input, inForce bool) ledger {
 	l := ledger{
-		layout:  regions.LiveLayout(in.Topology, in.states()),
-		down:    Down(in.states()),
-		promise: in.Topology.Spec.Survive.WhileUpdating,
-		inForce: inForce,
+		layout: regions.DeclaredLayout(in.Topology), down: map[regions.ReplicaID]bool{},
+		promise: in.Topology.Spec.Survive.WhileUpdating, inForce: inForce,
 	}
-	for _, s := range all {
-		if s.obs.Unreachable == "" {
-			continue
-		}
-		for _, p := range s.pools {
-			for _, id := range s.replicas(p, p.want) {
-				l.down[id] = true
-			}
-		}
+	if !inForce {
+		return l
 	}
-	if inForce {
-		l.layout.Members = existing(l.layout.Members, all)
+	states := in.states()
+	l.layout = regions.LiveLayout(in.Topology, states)
+	l.live = slices.ContainsFunc(states, func(s regions.ClusterState) bool { return len(s.Pods) > 0 })
+	for _, m := range l.layout.Members {
+		serves := slices.ContainsFunc(states, func(s regions.ClusterState) bool {
+			pod := FindPod(s, m.ID)
+			return pod != nil && pod.Up()
+		})
+		if !serves {
+			l.down[m.ID] = true
+		}
 	}
 	return l
-}
-
-func existing(members []regions.Member, all []site) []regions.Member {
-	count := map[[2]string]int{}
-	for _, s := range all {
-		for _, p := range s.pools {
-			n := p.want
-			if s.obs.Unreachable == "" {
-				n = 0
-				if p.live != nil {
-					n = p.live.Replicas
-				}
-			}
-			count[[2]string{s.cluster.Name, p.name}] = n
-		}
-	}
-	var out []regions.Member
-	for _, m := range members {
-		if m.ID.Ordinal < count[[2]string{m.ID.Cluster, m.ID.Pool}] {
-			out = append(out, m)
-		}
-	}
-	return out
 }
 
 // exposure is what survives while the given replicas are down beside those that
@@ -84,12 +66,15 @@ func (l ledger) breaks(disrupted []regions.ReplicaID) string {
 }
 
 func (l ledger) allDown(ids []regions.ReplicaID) bool {
-	for _, id := range ids {
-		if !l.down[id] {
-			return false
-		}
+	return !slices.ContainsFunc(ids, func(id regions.ReplicaID) bool { return !l.down[id] })
+}
+
+// basis names where zones and nodes were taken from.
+func (l ledger) basis() string {
+	if l.live {
+		return "live"
 	}
-	return true
+	return "declared"
 }
 
 // BreaksPromise says in words how an exposure falls short of what is promised
@@ -98,7 +83,7 @@ func BreaksPromise(e regions.Exposure, promise regions.Failure) string {
 	switch {
 	case !e.Available():
 		return fmt.Sprintf("the quorum would be lost (slack %d)", e.Slack)
-	case promise != regions.FailureNone && !e.Survives[promise]:
+	case promise != "" && promise != regions.FailureNone && !e.Survives[promise]:
 		return fmt.Sprintf("survive.whileUpdating promises that any %s may be lost meanwhile, and it could not", promise)
 	}
 	return ""

@@ -13,24 +13,27 @@ import (
 
 // podLabelVersion is the first Kubernetes whose API server copies a node's zone
 // and region labels to the pod at binding by default (KEP-4742).
-const podLabelVersion = "v1.35.0"
+const podLabelVersion = "v1.35"
 
 // refuseUnsafe holds what may never run, whatever the steps would be.
 func (b *builder) refuseUnsafe() {
+	for _, s := range b.sites {
+		b.refuseShapes(s)
+	}
 	if b.in.Offline {
 		return
 	}
 	b.refuseDroppedClusters()
 	b.refuseNoAuthority()
 	for _, s := range b.sites {
-		if s.obs.Unreachable != "" {
+		if s.silent() {
 			continue
 		}
 		b.refuseWrongCluster(s)
 		b.refuseMovedNamespace(s)
 		b.refuseDroppedObjects(s)
 		b.refuseScaleIn(s)
-		b.refuseSets(s)
+		b.refuseOnDelete(s)
 		b.checkLocality(s)
 	}
 }
@@ -39,8 +42,8 @@ func (b *builder) refuseUnsafe() {
 // not. Taking it out of the file would leave its replicas running and unmanaged.
 func (b *builder) refuseDroppedClusters() {
 	known := map[string]bool{}
-	for _, o := range b.in.Observed {
-		for name := range o.State.Record.Clusters {
+	for _, state := range b.in.states() {
+		for name := range state.Record.Clusters {
 			known[name] = true
 		}
 	}
@@ -61,7 +64,7 @@ func (b *builder) refuseNoAuthority() {
 		return
 	}
 	for _, s := range b.sites {
-		if s.obs.Unreachable == "" && !s.obs.State.Sandbox {
+		if !s.silent() && !s.obs.State.Sandbox {
 			b.refuse(Refusal{
 				Code: "no-authority", Cluster: s.cluster.Name,
 				Message: "the topology names no standing authority (spec.dns.authorities), and the clusters are no sandbox: nobody but this process would answer for the replicas' names",
@@ -73,9 +76,11 @@ func (b *builder) refuseNoAuthority() {
 }
 
 // refuseWrongCluster: the UID of a cluster is pinned at the first apply, in the
-// other clusters too, so that a context that points elsewhere is recognised.
+// other clusters too, so that a context that points elsewhere is recognised. Two
+// contexts may reach one cluster, if not the same namespace.
 func (b *builder) refuseWrongCluster(s site) {
-	for _, o := range b.in.Observed {
+	const hint = "correct the context of this cluster in the topology or in the kubeconfig"
+	for _, o := range b.in.answered() {
 		pinned := o.State.Record.Clusters[s.cluster.Name]
 		if pinned == "" || pinned == s.obs.State.UID {
 			continue
@@ -84,21 +89,41 @@ func (b *builder) refuseWrongCluster(s site) {
 			Code: "wrong-cluster", Cluster: s.cluster.Name,
 			Message: fmt.Sprintf("context %q reaches a cluster with UID %s, but %s was recorded (in %s) with UID %s",
 				s.cluster.Context, s.obs.State.UID, s.cluster.Name, o.Cluster, pinned),
-			Hint: "correct the context of this cluster in the topology or in the kubeconfig",
+			Hint: hint,
 		})
 		return
 	}
+	for _, other := range b.neighbours(s) {
+		if other.cluster.Namespace == s.cluster.Namespace {
+			b.refuse(Refusal{
+				Code: "wrong-cluster", Cluster: s.cluster.Name,
+				Message: fmt.Sprintf("contexts %q and %q reach the same cluster (UID %s), in which %s and %s would share namespace %s",
+					s.cluster.Context, other.cluster.Context, s.obs.State.UID, s.cluster.Name, other.cluster.Name, s.cluster.Namespace),
+				Hint: hint,
+			})
+		}
+	}
+}
+
+// neighbours are the other sites of the topology that live in the same Kubernetes cluster.
+func (b *builder) neighbours(s site) []site {
+	return slices.DeleteFunc(slices.Clone(b.sites), func(o site) bool {
+		return o.cluster.Name == s.cluster.Name || s.obs.State.UID == "" || o.obs.State.UID != s.obs.State.UID
+	})
 }
 
 func (b *builder) refuseMovedNamespace(s site) {
 	state := s.obs.State
-	if state.Record.Exists || len(state.ElsewhereNamespaces) == 0 {
+	elsewhere := slices.DeleteFunc(slices.Clone(state.ElsewhereNamespaces), func(namespace string) bool {
+		return slices.ContainsFunc(b.neighbours(s), func(o site) bool { return o.cluster.Namespace == namespace })
+	})
+	if state.Record.Exists || len(elsewhere) == 0 {
 		return
 	}
 	b.refuse(Refusal{
 		Code: "dropped-namespace", Cluster: s.cluster.Name,
 		Message: fmt.Sprintf("%s: the deployment runs in namespace %s, and the topology now says %s",
-			s.cluster.Name, strings.Join(state.ElsewhereNamespaces, ", "), s.cluster.Namespace),
+			s.cluster.Name, strings.Join(elsewhere, ", "), s.cluster.Namespace),
 		Hint: "put the namespace back; moving a database between namespaces is no rollout",
 	})
 }
@@ -163,27 +188,50 @@ func (b *builder) refuseScaleIn(s site) {
 	}
 }
 
-// refuseSets: StatefulSets whose shape a partition-driven rollout cannot move.
-func (b *builder) refuseSets(s site) {
-	for _, p := range s.pools {
-		if p.live != nil && p.live.OnDelete {
-			b.refuse(Refusal{
-				Code: "update-strategy", Cluster: s.cluster.Name,
-				Message: fmt.Sprintf("%s: StatefulSet %s has updateStrategy OnDelete", s.cluster.Name, p.name),
-				Hint:    "set updateStrategy.type to RollingUpdate in the base: quorate moves its partition",
-			})
-		}
-	}
+// refuseShapes: desired StatefulSets that a partition-driven rollout cannot move.
+func (b *builder) refuseShapes(s site) {
 	for _, object := range s.desired {
 		ref := RefOf(object)
-		managed := slices.ContainsFunc(s.pools, func(p pool) bool { return p.name == ref.Name })
-		if ref.Kind == "StatefulSet" && !managed {
+		if ref.Kind != "StatefulSet" {
+			continue
+		}
+		if !slices.ContainsFunc(s.pools, func(p pool) bool { return p.name == ref.Name }) {
 			b.refuse(Refusal{
 				Code: "unlisted-statefulset", Cluster: s.cluster.Name,
 				Message: fmt.Sprintf("%s: the overlay has StatefulSet %s, which is no pool of this cluster", s.cluster.Name, ref.Name),
 				Hint:    "list it with its replicas under the cluster's pools",
 			})
 		}
+		if strategy := updateStrategy(object); strategy != "" && strategy != "RollingUpdate" {
+			b.refuse(Refusal{
+				Code: "update-strategy", Cluster: s.cluster.Name,
+				Message: fmt.Sprintf("%s: the overlay's StatefulSet %s has updateStrategy %s", s.cluster.Name, ref.Name, strategy),
+				Hint:    "set updateStrategy.type to RollingUpdate in the base, or leave it out: quorate moves the partition",
+			})
+		}
+	}
+}
+
+func updateStrategy(set map[string]any) string {
+	spec, _ := set["spec"].(map[string]any)
+	strategy, _ := spec["updateStrategy"].(map[string]any)
+	text, _ := strategy["type"].(string)
+	return text
+}
+
+// refuseOnDelete: a partition cannot be held on a live set that is OnDelete, and
+// giving it RollingUpdate without one would let its controller go at once.
+func (b *builder) refuseOnDelete(s site) {
+	for _, p := range s.pools {
+		if p.live == nil || !p.live.OnDelete {
+			continue
+		}
+		b.refuse(Refusal{
+			Code: "update-strategy", Cluster: s.cluster.Name,
+			Message: fmt.Sprintf("%s: StatefulSet %s has updateStrategy OnDelete", s.cluster.Name, p.name),
+			Hint: fmt.Sprintf(`quorate moves the partition of a RollingUpdate; change both at once: kubectl --context %s -n %s patch statefulset %s --type merge -p '{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":%d}}}}'`,
+				s.cluster.Context, s.cluster.Namespace, p.name, p.live.Replicas),
+		})
 	}
 }
 
@@ -193,7 +241,7 @@ func (b *builder) checkLocality(s site) {
 	if b.in.Topology.Spec.Locality.Zone != "podLabel" {
 		return
 	}
-	if version := state.ServerVersion; semver.IsValid(version) && semver.Compare(version, podLabelVersion) < 0 {
+	if version := state.ServerVersion; tooOld(version) {
 		b.refuse(Refusal{
 			Code: "server-too-old", Cluster: s.cluster.Name,
 			Message: fmt.Sprintf("%s runs Kubernetes %s; locality.zone podLabel needs %s or newer (KEP-4742)", s.cluster.Name, version, podLabelVersion),
@@ -214,6 +262,12 @@ func (b *builder) checkLocality(s site) {
 		})
 	}
 	b.noteZones(s)
+}
+
+// tooOld compares major and minor alone: what a provider appends
+// (v1.35.0-gke.100) would read as a pre-release.
+func tooOld(version string) bool {
+	return semver.IsValid(version) && semver.Compare(semver.MajorMinor(version), podLabelVersion) < 0
 }
 
 func (b *builder) noteZones(s site) {

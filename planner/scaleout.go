@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"quorate.dev/quorate/dns"
@@ -12,67 +13,68 @@ import (
 // all clusters, each ready, named and known to the database before the next.
 func (b *builder) planScaleOut() {
 	for _, s := range b.sites {
+		if s.silent() {
+			continue
+		}
 		for _, p := range s.pools {
-			from := 0
-			if p.live != nil {
-				from = p.live.Replicas
-			}
-			for ordinal := from; ordinal < p.want; ordinal++ {
-				b.grow(s, p, ordinal)
+			for ordinal := p.had; ordinal < p.want; ordinal++ {
+				step := b.grow(s, p, ordinal, "add", fmt.Sprintf("replicas %d → %d", ordinal, ordinal+1))
+				b.probe(step)
+				b.soak(step, b.in.Topology.Spec.Rollout.SoakDuration())
 			}
 		}
 	}
 }
 
-func (b *builder) grow(s site, p pool, ordinal int) {
+// grow makes the pool's next replica; it is born at the template that the pool's
+// partition leaves it, the former one while an update is under way.
+func (b *builder) grow(s site, p pool, ordinal int, what, why string) string {
 	id, replicas := s.id(p, ordinal), ordinal+1
 	step := s.cluster.Name + "/scale/" + id.Pod()
 	b.link(Step{
 		ID: step, Kind: KindScale, Cluster: s.cluster.Name, Region: s.region,
-		Summary: "add " + id.String(), Why: fmt.Sprintf("replicas %d → %d", ordinal, replicas),
+		Summary: what + " " + id.String(), Why: why,
 		Payload: Payload{Pool: p.name, Replicas: &replicas, Condition: ConditionReady, Targets: []regions.ReplicaID{id}},
 	})
-	b.probe(step)
-	b.soak(step, b.in.Topology.Spec.Rollout.Soak)
+	return step
 }
 
-// planNames lists the names that new replicas bring.
+// planNames lists the names that new replicas bring, sorted. A replica whose pod
+// is merely gone for a while keeps its name.
 func (b *builder) planNames() {
 	t := b.in.Topology
 	for _, s := range b.sites {
-		if s.obs.Unreachable != "" {
+		if s.silent() {
 			continue
 		}
-		for _, id := range s.allTargets() {
-			if FindPod(s.obs.State, id) != nil {
-				continue
+		for _, p := range s.pools {
+			for ordinal := p.replicas(); ordinal < p.want; ordinal++ {
+				b.plan.DNS.Changes = append(b.plan.DNS.Changes, dns.Change{
+					Action: dns.Create, Name: dns.ReplicaName(t, s.id(p, ordinal)), Type: dns.TypeA, TTL: dns.TTL(t), Cluster: s.cluster.Name,
+				})
 			}
-			b.plan.DNS.Changes = append(b.plan.DNS.Changes, dns.Change{
-				Action: dns.Create, Name: dns.ReplicaName(t, id), Type: dns.TypeA, TTL: int(t.Spec.DNS.TTLDuration().Seconds()),
-			})
 		}
 	}
+	slices.SortFunc(b.plan.DNS.Changes, func(a, c dns.Change) int { return strings.Compare(a.Name, c.Name) })
 }
 
-// templateReason says in few words what changes in a pod template.
+// templateReason says in few words how two pod templates differ: by the image,
+// where it is one of the differences, since that is what most updates are.
 func templateReason(fields []FieldChange) string {
-	var other []string
 	for _, f := range fields {
-		if !strings.HasPrefix(f.Path, "spec.template.") {
-			continue
-		}
 		if strings.HasSuffix(f.Path, ".image") {
 			return fmt.Sprintf("image %s → %s", imageTag(f.Before), imageTag(f.After))
 		}
-		other = append(other, strings.TrimPrefix(f.Path, "spec.template."))
 	}
-	switch {
-	case len(other) == 0:
+	switch len(fields) {
+	case 0:
 		return ""
-	case len(other) > 2:
-		return fmt.Sprintf("%s and %d more fields change", other[0], len(other)-1)
+	case 1:
+		return fields[0].Path + " changes"
+	case 2:
+		return fields[0].Path + ", " + fields[1].Path + " change"
 	}
-	return strings.Join(other, ", ") + " changes"
+	return fmt.Sprintf("%s and %d more fields change", fields[0].Path, len(fields)-1)
 }
 
 // imageTag is the part of an image that a reader tells versions by.

@@ -15,38 +15,47 @@ type site struct {
 	pools   []pool
 }
 
+// silent tells that the cluster did not answer: nothing is known of it.
+func (s site) silent() bool { return s.obs.Unreachable != "" }
+
 // pool is one StatefulSet of a site.
 type pool struct {
-	name    string
-	want    int
-	live    *regions.StatefulSetState // nil: does not exist yet
-	missing bool                      // the cluster answered and has no such StatefulSet
+	name string
+	want int
+	live *regions.StatefulSetState // nil: does not exist yet
+	// had is the number of replicas that are there or were before, since their volumes
+	// are: more than the live set asks for where someone scaled it down or deleted it.
+	had int
 	// templateChanged: applying the desired object changes the live pod template.
 	templateChanged bool
+	template        map[string]any // the desired one, as far as it is known
 	// target is the name of the revision that the desired template has, empty
 	// where the controller has yet to make it.
 	target string
 }
 
+// replicas is the live spec.replicas, 0 where there is no set.
+func (p pool) replicas() int {
+	if p.live == nil {
+		return 0
+	}
+	return p.live.Replicas
+}
+
 // sites lists the clusters in rollout order: regions as ordered, clusters as listed.
 func sites(in Input) []site {
-	t := in.Topology
-	order := t.Spec.Rollout.Order
 	var out []site
-	for _, name := range order {
-		i := slices.IndexFunc(t.Spec.Regions, func(r regions.Region) bool { return r.Name == name })
-		if i < 0 {
-			continue
-		}
-		for _, c := range t.Spec.Regions[i].Clusters {
-			out = append(out, newSite(in, name, c))
-		}
+	for _, c := range in.Topology.OrderedClusters() {
+		out = append(out, newSite(in, in.Topology.RegionOf(c.Name), c))
 	}
 	return out
 }
 
 func newSite(in Input, region string, c regions.Cluster) site {
 	s := site{region: region, cluster: c, obs: in.observation(c.Name), desired: in.Desired[c.Name]}
+	if s.silent() {
+		s.obs.State, s.obs.Objects = regions.ClusterState{Cluster: c.Name}, nil // what is old is not known
+	}
 	for _, size := range in.Topology.Pools(c) {
 		s.pools = append(s.pools, newPool(s.obs, size))
 	}
@@ -55,28 +64,53 @@ func newSite(in Input, region string, c regions.Cluster) site {
 
 func newPool(obs Observation, size regions.PoolSize) pool {
 	p := pool{name: size.Name, want: size.Replicas, live: FindSet(obs.State, size.Name)}
-	p.missing = p.live == nil && obs.Unreachable == ""
+	p.had = p.replicas()
+	for ordinal := p.had; ordinal < p.want; ordinal++ {
+		if hasClaim(obs.State, regions.ReplicaID{Cluster: obs.Cluster, Pool: p.name, Ordinal: ordinal}) {
+			p.had = ordinal + 1
+		}
+	}
 	if p.live == nil {
 		return p
 	}
 	p.target = p.live.UpdateRevision
-	if object := findObject(obs.Objects, "StatefulSet", size.Name); object != nil {
-		live, after := podTemplate(object.Live), podTemplate(object.After)
-		p.templateChanged = after != nil && !equalValues(live, after)
-		if p.templateChanged {
-			p.target = revisionOf(p.live.Revisions, after)
-		}
+	object := findObject(obs.Objects, "StatefulSet", size.Name)
+	if object == nil || object.Live == nil {
+		return p
+	}
+	live, after := podTemplate(object.comparableLive()), podTemplate(object.After)
+	p.template, p.templateChanged = after, after != nil && !equalValues(live, after)
+	switch {
+	case p.templateChanged:
+		p.target = revisionOf(p.live.Revisions, after)
+	case p.live.ObservedGeneration < p.live.Generation:
+		// The status is older than the spec, and with it the update revision.
+		p.target = revisionOf(p.live.Revisions, podTemplate(object.Live))
 	}
 	return p
 }
 
-func findObject(objects []regions.ObjectState, kind, name string) *regions.ObjectState {
+// seen is an ObjectState with the planner's view of it.
+type seen struct{ regions.ObjectState }
+
+func findObject(objects []regions.ObjectState, kind, name string) *seen {
 	for i := range objects {
 		if objects[i].Ref.Kind == kind && objects[i].Ref.Name == name {
-			return &objects[i]
+			return &seen{objects[i]}
 		}
 	}
 	return nil
+}
+
+// comparableLive is the live object as it may be compared with After. Where no
+// dry run was to be had, After lacks what the API server fills in, and only
+// the fields that it has can be compared.
+func (o seen) comparableLive() map[string]any {
+	if o.Live == nil || o.ClientSide == "" && o.Rejected == "" {
+		return o.Live
+	}
+	reduced, _ := within(o.Live, o.After).(map[string]any)
+	return reduced
 }
 
 func podTemplate(set map[string]any) map[string]any {
@@ -86,15 +120,17 @@ func podTemplate(set map[string]any) map[string]any {
 }
 
 // revisionOf finds the revision that already has the template: the controller
-// reuses an equal one instead of making another (controller_history.go), so going
-// back to an earlier template restarts only the pods that had left it.
+// reuses an equal one, the newest of several, instead of making another
+// (getStatefulSetRevisions in stateful_set_control.go), so going back to an
+// earlier template restarts only the pods that had left it.
 func revisionOf(revisions []regions.Revision, template map[string]any) string {
+	name, number := "", int64(-1)
 	for _, r := range revisions {
-		if equalValues(plainTemplate(r.Template), plainTemplate(template)) {
-			return r.Name
+		if r.Number > number && equalValues(plainTemplate(r.Template), plainTemplate(template)) {
+			name, number = r.Name, r.Number
 		}
 	}
-	return ""
+	return name
 }
 
 // plainTemplate drops what a ControllerRevision adds to a template ($patch) and
@@ -137,21 +173,27 @@ func (s site) replicas(p pool, n int) []regions.ReplicaID {
 	return out
 }
 
-// outdated are the ordinals of the live replicas that the desired template does
-// not run on yet, highest first: the order in which the controller updates.
+// outdated are the ordinals of the replicas that the desired template does not
+// run on yet, highest first: the order in which the controller updates. A pod
+// that is missing counts, unless it can only come back at the desired template.
 func (s site) outdated(p pool) []int {
 	if p.live == nil {
 		return nil
 	}
 	var out []int
-	for ordinal := p.live.Replicas - 1; ordinal >= 0; ordinal-- {
+	for ordinal := p.had - 1; ordinal >= 0; ordinal-- {
 		pod := FindPod(s.obs.State, s.id(p, ordinal))
+		if pod == nil && p.target != "" && p.live.CurrentRevision == p.target {
+			continue
+		}
 		if p.target == "" || pod == nil || pod.Revision != p.target {
-			if pod == nil && !p.templateChanged && p.live.CurrentRevision == p.live.UpdateRevision {
-				continue // it comes back at the only revision there is
-			}
 			out = append(out, ordinal)
 		}
 	}
 	return out
 }
+
+// region is the clusters of one region, in rollout order.
+type region []site
+
+func (r region) silent() bool { return slices.ContainsFunc(r, site.silent) }

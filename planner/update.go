@@ -3,257 +3,138 @@ package planner
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"quorate.dev/quorate/regions"
 )
 
-// planUpdate brings a database that holds data to the desired templates: one
-// replica at a time over all clusters, the canary first, the database's own health
-// and a soak between. Replicas that are down are mended before a healthy one moves.
+// planUpdate brings a database that holds data to the desired templates and
+// sizes. Objects come first, with every partition held. Then what is down is mended,
+// since nothing healthy may be taken down beside it; then one replica at a time over
+// all clusters is updated, the canary first, the database's own health and a soak
+// between; then partitions rest, and replicas are added.
 func (b *builder) planUpdate() {
 	for _, s := range b.sites {
 		b.applySite(s)
 	}
-	b.finishInitialisation()
-	moves := b.moves()
-	if len(moves) > 0 {
-		b.waitForOthers(moves)
-		b.probe("before")
+	recorded := b.recordDatabase(b.serves)
+	work := b.work()
+	b.mend(work)
+	for i, m := range work.rolling {
+		b.update(m, work.updatedByRepair()+i)
 	}
-	for i, m := range moves {
-		b.move(m, i)
-	}
-	for _, s := range b.sites {
-		for _, p := range s.pools {
-			b.rest(s, p)
-		}
+	b.restAll()
+	b.planScaleOut()
+	if !recorded {
+		b.recordDatabase(func(regions.ReplicaID) bool { return true })
 	}
 }
 
-// finishInitialisation records the database's cluster ID where a crash, or an
-// installation by other hands, left it unrecorded.
-func (b *builder) finishInitialisation() {
-	if b.in.Profile.Hooks.Init == nil {
+// mend repairs, waits for and brings back whatever is down, and makes sure of the
+// database's health once all of it is up: its gate cannot open before.
+func (b *builder) mend(w work) {
+	if !b.changesReplicas() {
 		return
 	}
-	for _, o := range b.in.Observed {
-		if o.State.Record.Database.ClusterID != "" {
-			return
-		}
+	for _, m := range w.repairs {
+		b.repair(m)
 	}
-	b.initialise()
+	mended := len(w.repairs) + b.restoreAll()
+	b.probe("before")
+	if mended > 0 {
+		b.soak("before", b.soakTime(w.updatedByRepair()-1))
+	}
 }
 
-// move is one replica to bring to its desired template.
-type move struct {
-	site    site
-	pool    pool
-	ordinal int
-	replace bool // delete the pod first: its controller would take another one
-	repair  bool // the replica is down, so moving it costs nothing
-}
-
-func (m move) id() regions.ReplicaID { return m.site.id(m.pool, m.ordinal) }
-
-// moves lists the replicas to update in order: those that are down first, then
-// clusters in rollout order, highest ordinal first.
-func (b *builder) moves() []move {
-	var repairs, rolling []move
+// inFlight: an earlier update reached every replica, and its end was not seen.
+func (b *builder) inFlight() bool {
 	for _, s := range b.sites {
 		for _, p := range s.pools {
-			outdated := s.outdated(p)
-			first := true
-			for _, ordinal := range outdated {
-				m := move{site: s, pool: p, ordinal: ordinal}
-				switch {
-				case !b.stuck(m):
-					rolling = append(rolling, m)
-				case first:
-					// The controller takes the highest outdated ordinal: this one.
-					m.repair = true
-					repairs = append(repairs, m)
-				default:
-					// A lower partition would take a healthy pod first, so this one is
-					// replaced where it is, and updated in its turn.
-					repairs = append(repairs, move{site: s, pool: p, ordinal: ordinal, replace: true, repair: true})
-					rolling = append(rolling, m)
-				}
-				first = false
+			if p.live != nil && p.live.Replicas > 0 && p.live.CurrentRevision != p.target {
+				return true
 			}
 		}
 	}
-	return slices.Concat(repairs, rolling)
+	return false
 }
 
-// stuck: the replica's pod exists and does not serve, and making it anew from
-// another revision may mend that.
-func (b *builder) stuck(m move) bool {
-	pod := FindPod(m.site.obs.State, m.id())
-	if pod == nil || pod.Up() || pod.Terminating {
-		return false
-	}
-	return pod.Waiting != "" || pod.Revision != m.pool.live.CurrentRevision
-}
-
-// waitForOthers waits for replicas that are down and that no move mends: while
-// one is down nothing else may be taken down.
-func (b *builder) waitForOthers(moves []move) {
-	var others []regions.ReplicaID
-	for _, s := range b.sites {
-		for _, p := range s.pools {
-			if p.live == nil {
-				continue
-			}
-			for _, id := range s.replicas(p, p.live.Replicas) {
-				mended := slices.ContainsFunc(moves, func(m move) bool { return m.repair && m.id() == id })
-				if b.ledger.down[id] && !mended {
-					others = append(others, id)
-				}
-			}
-		}
-	}
-	if len(others) == 0 || len(b.plan.Unreachable()) > 0 {
-		return
-	}
-	b.link(Step{
-		ID: "recovered", Kind: KindWait, Summary: "wait until " + joinIDs(others) + " is back",
-		Why:     "nothing is taken down while another replica is down",
-		Payload: Payload{Condition: ConditionReady, Targets: others},
-	})
-	for _, id := range others {
-		delete(b.ledger.down, id)
-	}
-}
-
-func joinIDs(ids []regions.ReplicaID) string {
-	text := ""
-	for i, id := range ids {
-		if i > 0 {
-			text += ", "
-		}
-		text += id.String()
-	}
-	return text
-}
-
-// move updates one replica and makes sure of it.
-func (b *builder) move(m move, position int) {
-	id, payload := m.id(), Payload{Pool: m.pool.name, Condition: ConditionReady, Targets: []regions.ReplicaID{m.id()}}
-	step := Step{
-		Cluster: m.site.cluster.Name, Region: m.site.region, Disrupts: payload.Targets,
-	}
-	if m.replace {
-		step.ID, step.Kind = id.Cluster+"/replace/"+id.Pod(), KindReplace
-		step.Summary, step.Why = "replace "+id.String(), "it is down and comes back at its former revision"
-	} else {
-		ordinal, partition := m.ordinal, m.ordinal
-		payload.Ordinal, payload.Partition = &ordinal, &partition
-		step.ID, step.Kind = id.Cluster+"/partition/"+id.Pod(), KindPartition
-		step.Summary, step.Why = "update "+id.String(), b.moveReason(m)
-		b.lowered[m.site.id(m.pool, 0)] = true
-	}
-	step.Payload = payload
+// update moves one healthy replica to the desired template and makes sure of it.
+func (b *builder) update(m move, position int) {
+	step := b.partitionStep(m, moveReason(m))
 	b.disrupt(step)
 	b.probe(step.ID)
 	b.soak(step.ID, b.soakTime(position))
 }
 
-// soakTime is longer for the canary.
-func (b *builder) soakTime(position int) string {
-	rollout := b.in.Topology.Spec.Rollout
-	if position < rollout.Canary.Replicas {
-		return rollout.Canary.Soak
+// partitionStep lets exactly one replica follow the desired template: all of its
+// pool with a higher ordinal do already.
+func (b *builder) partitionStep(m move, why string) Step {
+	id, ordinal, partition := m.id(), m.ordinal, m.ordinal
+	b.lowered[m.site.id(m.pool, 0)] = true
+	return Step{
+		ID: id.Cluster + "/partition/" + id.Pod(), Kind: KindPartition, Cluster: id.Cluster, Region: m.site.region,
+		Summary: "update " + id.String(), Why: why, Disrupts: []regions.ReplicaID{id},
+		Payload: Payload{
+			Pool: id.Pool, Ordinal: &ordinal, Partition: &partition,
+			Targets: []regions.ReplicaID{id}, Condition: ConditionReady,
+		},
 	}
-	return rollout.Soak
 }
 
-// moveReason names the image change where there is one, since that is what most
-// updates are.
-func (b *builder) moveReason(m move) string {
-	if m.repair {
-		return "it is down: mending it costs nothing"
-	}
-	for _, c := range b.plan.Objects {
-		if c.Cluster != m.site.cluster.Name || c.Object.Kind != "StatefulSet" || c.Object.Name != m.pool.name {
+// moveReason says how the replica's own template differs from the desired one.
+func moveReason(m move) string {
+	pod := FindPod(m.site.obs.State, m.id())
+	for _, r := range m.pool.live.Revisions {
+		if pod == nil || pod.Revision != r.Name {
 			continue
 		}
-		if reason := templateReason(c.Fields); reason != "" {
+		wanted := plainTemplate(m.pool.template)
+		own, _ := within(plainTemplate(r.Template), wanted).(map[string]any)
+		if reason := templateReason(diffObjects(own, wanted)); reason != "" {
 			return reason
 		}
 	}
-	return "an earlier update did not reach it"
+	return "it does not run the newest template"
 }
 
-// probe asks for the database's own health, where the profile knows how.
-func (b *builder) probe(after string) {
-	if b.in.Profile.Hooks.Gate == nil {
-		return
+// recordDatabase puts the database's cluster ID on record where a crash, or an
+// installation by other hands, left it unrecorded: init against a replica that
+// serves answers that it was done already. Against one that does not, it could
+// found a second database, so slot 0 is waited for before; where it does not
+// pass now, this is left for later. It tells whether nothing is left to do.
+func (b *builder) recordDatabase(now func(regions.ReplicaID) bool) bool {
+	slots := Slots(b.in)
+	if b.in.Profile.Hooks.Init == nil || len(slots) == 0 || b.blind() || b.clusterIDKnown() {
+		return true
 	}
-	id := "gate"
-	if after != "" {
-		id = after + "/gate"
+	if !now(slots[0]) {
+		return false
 	}
 	b.link(Step{
-		ID: id, Kind: KindProbe, Summary: "the database is healthy in all clusters",
-		Why:     "every expected member live, nothing under-replicated or unavailable, twice",
-		Payload: Payload{Duration: b.gateInterval()},
+		ID: "init/ready", Kind: KindWait, Cluster: slots[0].Cluster, Region: b.in.Topology.RegionOf(slots[0].Cluster),
+		Summary: "wait until " + slots[0].String() + " serves", Why: "only a replica that serves is known to be of this database",
+		Payload: Payload{Condition: ConditionReady, Targets: slots[:1]},
+	})
+	b.initialise("record the database's own ID", "a database serves and no cluster has its ID on record")
+	return true
+}
+
+func (b *builder) clusterIDKnown() bool {
+	return slices.ContainsFunc(b.in.states(), func(s regions.ClusterState) bool { return s.Record.Database.ClusterID != "" })
+}
+
+// serves tells whether a replica was seen to serve.
+func (b *builder) serves(id regions.ReplicaID) bool {
+	return slices.ContainsFunc(b.in.states(), func(s regions.ClusterState) bool {
+		pod := FindPod(s, id)
+		return pod != nil && pod.Up()
 	})
 }
 
-func (b *builder) gateInterval() string {
-	if own := b.in.Topology.Spec.Rollout.GateInterval; own != "" {
-		return own
-	}
-	return b.in.Profile.Hooks.Gate.Interval
-}
+func replicaCount(n int) string { return count(n, "replica") }
 
-func (b *builder) soak(after, duration string) {
-	if duration == "" || duration == "0s" {
-		return
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
 	}
-	b.link(Step{
-		ID: after + "/soak", Kind: KindSoak, Summary: "all replicas stay ready for " + duration,
-		Payload: Payload{Duration: duration},
-	})
-}
-
-// rest raises a partition to the replica count once every replica is updated, so
-// that nobody's template change moves pods unasked.
-func (b *builder) rest(s site, p pool) {
-	if p.live == nil {
-		return
-	}
-	replicas := max(p.live.Replicas, p.want)
-	if b.initialised {
-		replicas = p.live.Replicas
-	}
-	owned := slices.Contains(p.live.PartitionManagers, RolloutManager) && slices.Contains(p.live.ReplicasManagers, RolloutManager)
-	if !b.lowered[s.id(p, 0)] && owned && p.live.Partition >= replicas {
-		return
-	}
-	b.link(Step{
-		ID: s.cluster.Name + "/rest/" + p.name, Kind: KindPartition, Cluster: s.cluster.Name, Region: s.region,
-		Summary: fmt.Sprintf("hold %s/%s at partition %d", s.cluster.Name, p.name, replicas),
-		Why:     restReason(p, owned),
-		Payload: Payload{Pool: p.name, Partition: &replicas, Condition: ConditionSettled},
-	})
-}
-
-func restReason(p pool, owned bool) string {
-	if !owned {
-		return "quorate takes over replicas and partition" + ownersText(p.live.ReplicasManagers)
-	}
-	return "at rest nobody's template change moves pods"
-}
-
-// RolloutManager is the field manager that alone owns replicas and partition.
-const RolloutManager = "quorate-rollout"
-
-func ownersText(managers []string) string {
-	others := slices.DeleteFunc(slices.Clone(managers), func(m string) bool { return m == RolloutManager })
-	if len(others) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (replicas is owned by %s)", strings.Join(others, ", "))
+	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -113,7 +113,7 @@ func otherVoters(l Layout, keeps func(Layout) bool) string {
 // moreReplicas adds replicas one by one, each to the zone with the fewest.
 func moreReplicas(l Layout, keeps func(Layout) bool) string {
 	for added := 1; added <= 12; added++ {
-		l.Members = append(l.Members[:len(l.Members):len(l.Members)], another(l.Members, added))
+		l.Members = append(slices.Clip(l.Members), another(l.Members, added))
 		if note, ok := withVoters(l, keeps); ok {
 			return fmt.Sprintf("add %s where there are fewest%s", replicas(added), note)
 		}
@@ -169,7 +169,7 @@ func moreRegions(l Layout, keeps func(Layout) bool) string {
 	for added := 1; added <= 4; added++ {
 		for size := 1; size <= 3; size++ {
 			grown := l
-			grown.Members = l.Members[:len(l.Members):len(l.Members)]
+			grown.Members = slices.Clip(l.Members)
 			for i := range added * size {
 				name := fmt.Sprintf("added %d", i/size)
 				id := ReplicaID{Cluster: name, Pool: "added", Ordinal: i}

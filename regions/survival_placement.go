@@ -104,51 +104,49 @@ func (p *placement) count(chosen func(member int) bool) []int {
 // rank is v(S) for a set of members given as its counts by zone.
 func (p *placement) rank(counts []int) int { return min(p.voters, p.tally(counts).sum) }
 
-// tally is a set of members: their number by zone, and the voters that they may
-// hold in all regions together.
+// tally is a set of members: their number by zone, the voters that each region's
+// zones may hold of them, and the voters that all regions together may hold.
 type tally struct {
-	byZone []int
-	sum    int
+	byZone   []int
+	byRegion []int // before the region's own bound
+	sum      int
 }
 
 func (p *placement) tally(counts []int) *tally {
-	t := &tally{byZone: counts}
-	for r := range p.zones {
-		t.sum += p.inRegion(r, counts)
+	t := &tally{byZone: counts, byRegion: make([]int, len(p.zones))}
+	for r, zones := range p.zones {
+		for _, z := range zones {
+			t.byRegion[r] += min(p.zoneCap[r], counts[z])
+		}
+		t.sum += min(p.regionCap, t.byRegion[r])
 	}
 	return t
 }
 
-// inRegion is the number of voters that one region may hold in a set of members.
-func (p *placement) inRegion(r int, counts []int) int {
-	total := 0
-	for _, z := range p.zones[r] {
-		total += min(p.zoneCap[r], counts[z])
-	}
-	return min(p.regionCap, total)
+// add puts one more member of a zone into the set, or takes it out again (by -1).
+func (p *placement) add(t *tally, zone, by int) {
+	r := p.regionOf[zone]
+	t.sum -= min(p.regionCap, t.byRegion[r])
+	t.byRegion[r] -= min(p.zoneCap[r], t.byZone[zone])
+	t.byZone[zone] += by
+	t.byRegion[r] += min(p.zoneCap[r], t.byZone[zone])
+	t.sum += min(p.regionCap, t.byRegion[r])
 }
 
 // slack is the worst group's, with the lost members (down is their tally), those
-// of the domain and any anyDown more gone. Voters that no member can hold are
-// missing already. Only the regions of the domain are counted anew.
+// of the domain and any anyDown more gone. Voters that no member can hold are missing already.
 func (p *placement) slack(lost []bool, down *tally, domain []int, anyDown int) int {
-	sum := down.sum
-	for _, i := range domain {
-		if lost[i] {
-			continue
-		}
-		z := p.zone[i]
-		r := p.regionOf[z]
-		sum -= p.inRegion(r, down.byZone)
-		down.byZone[z]++
-		sum += p.inRegion(r, down.byZone)
-	}
 	for _, i := range domain {
 		if !lost[i] {
-			down.byZone[p.zone[i]]--
+			p.add(down, p.zone[i], 1)
 		}
 	}
-	gone := min(p.held, min(p.voters, sum)+anyDown)
+	gone := min(p.held, min(p.voters, down.sum)+anyDown)
+	for _, i := range domain {
+		if !lost[i] {
+			p.add(down, p.zone[i], -1)
+		}
+	}
 	return p.held - gone - (p.voters/2 + 1)
 }
 

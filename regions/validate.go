@@ -84,12 +84,10 @@ func (c *checker) cockroachOnly() {
 
 func (c *checker) genericOnly() {
 	s := c.t.Spec
-	switch {
-	case s.Base == "":
+	if s.Base == "" {
 		c.errorf("spec.base", codeMissingBase, "write base: the path of your kustomize directory", "profile generic takes its manifests from spec.base")
-	default:
-		c.base()
 	}
+	c.base()
 	for _, path := range []string{"spec.storage", "spec.resources"} {
 		if c.written(path) {
 			c.errorf(path, codeNotForProfile, "write it in the manifests of spec.base", "profile generic leaves %s to your own manifests", path)
@@ -156,13 +154,13 @@ func (c *checker) label(path, value, code string) bool {
 	return false
 }
 
-// span checks a Go duration between two bounds, both allowed.
-func (c *checker) span(path, value string, least, most time.Duration) {
+// span checks a Go duration of at least least.
+func (c *checker) span(path, value string, least time.Duration) {
 	d, err := time.ParseDuration(value)
 	switch {
 	case err != nil:
 		c.errorf(path, codeInvalidDuration, "write a number and a unit, such as 30s or 15m", "%q is not a duration", shorten(value))
-	case d < least || d > most:
-		c.errorf(path, codeInvalidDuration, "choose a duration between "+least.String()+" and "+most.String(), "%s is out of range", value)
+	case d < least:
+		c.errorf(path, codeInvalidDuration, "write at least "+least.String(), "%s is too short", value)
 	}
 }

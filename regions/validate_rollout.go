@@ -1,13 +1,9 @@
 package regions
 
 import (
-	"math"
 	"slices"
 	"time"
 )
-
-// forever bounds durations that have no bound of their own.
-const forever = time.Duration(math.MaxInt64)
 
 func (c *checker) rollout() {
 	r := c.t.Spec.Rollout
@@ -23,13 +19,13 @@ func (c *checker) rollout() {
 		c.errorf("spec.rollout.canary.replicas", codeInvalidCanary, "a canary is the first part of an update, such as 1",
 			"a canary of %d is more than all %d replicas", r.Canary.Replicas, total)
 	}
-	c.span("spec.rollout.soak", r.Soak, 0, forever)
-	c.span("spec.rollout.timeout", r.Timeout, time.Second, forever)
+	c.span("spec.rollout.soak", r.Soak, 0)
+	c.span("spec.rollout.timeout", r.Timeout, time.Second)
 	if c.written("spec.rollout.canary.soak") {
-		c.span("spec.rollout.canary.soak", r.Canary.Soak, 0, forever)
+		c.span("spec.rollout.canary.soak", r.Canary.Soak, 0)
 	}
 	if c.written("spec.rollout.gateInterval") {
-		c.span("spec.rollout.gateInterval", r.GateInterval, 0, forever)
+		c.span("spec.rollout.gateInterval", r.GateInterval, 0)
 	}
 }
 

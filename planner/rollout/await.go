@@ -15,28 +15,61 @@ import (
 // ends the wait. An error ends it at once.
 type condition func(ctx context.Context, v view) (missing []string, err error)
 
+// wait is one wait: for what, over which clusters, and how long.
+type wait struct {
+	clusters []string
+	deadline time.Duration
+	recheck  time.Duration // evaluate that often too, not only after changes; 0: never
+	holds    condition
+}
+
 // nameRecheck is how often a wait for names asks the authority again: names
 // cannot be watched.
 const nameRecheck = 200 * time.Millisecond
 
-// await evaluates a condition after every change of the watched picture, until
-// it holds or the deadline passes. recheck, where not zero, evaluates it that
-// often as well.
-func (b stepBase) await(ctx context.Context, deadline, recheck time.Duration, cond condition) error {
-	timer := time.NewTimer(deadline)
-	defer timer.Stop()
+// await waits until the condition holds. Watches tell when to look; a fresh,
+// consistent read decides, since a watched picture may be older than our own
+// last write, and nothing may end or fail on such a one.
+func (b stepBase) await(ctx context.Context, w wait) error {
+	watched := w.holds
+	w.holds = func(ctx context.Context, v view) ([]string, error) {
+		missing, err := watched(ctx, v)
+		if err == nil && len(missing) > 0 {
+			return missing, nil
+		}
+		return watched(ctx, observeAll(ctx, b.Observer, w.clusters))
+	}
+	return b.poll(ctx, w)
+}
+
+// poll evaluates a condition after every change of the watched picture, until
+// it holds or the deadline passes. The condition is the last word: one that
+// decides something reads freshly itself.
+func (b stepBase) poll(ctx context.Context, w wait) error {
+	limited, cancel := context.WithTimeout(ctx, w.deadline)
+	defer cancel()
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
-	again, stop := ticks(recheck)
+	again, stop := ticks(w.recheck)
 	defer stop()
 	said := ""
+	var before []string
 	for {
-		v, changed := b.fleet.look()
-		missing, err := cond(ctx, v)
-		if err != nil || len(missing) == 0 {
+		if err := b.held.gone(); err != nil {
 			return err
 		}
-		if text := waitText(missing); text != said {
+		v, changed := b.fleet.look()
+		missing, err := w.holds(limited, v)
+		switch {
+		case ctx.Err() != nil && (err != nil || len(missing) > 0):
+			return context.Cause(ctx)
+		case err != nil && limited.Err() != nil:
+			return b.overdue(ctx, w, before, err)
+		case err != nil || len(missing) == 0:
+			return err
+		}
+		before = missing
+		if text := waitText(missing); text != said && limited.Err() == nil {
 			said = text
 			b.waiting(said)
 		}
@@ -45,10 +78,11 @@ func (b stepBase) await(ctx context.Context, deadline, recheck time.Duration, co
 		case <-again:
 		case <-beat.C:
 			b.waiting(said)
-		case <-timer.C:
-			return b.overdue(deadline, missing, v)
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-limited.Done():
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return b.overdue(ctx, w, missing, nil)
 		}
 	}
 }
@@ -66,11 +100,19 @@ func (b stepBase) waiting(text string) {
 	b.emit(b.stepEvent(EventStepWait, b.step, "waiting for "+text))
 }
 
+// lookAgain bounds the last look at clusters for a message.
+const lookAgain = 10 * time.Second
+
 // overdue keeps the cause in the error: a cluster that does not answer is told
 // apart from a replica that does not come back.
-func (b stepBase) overdue(deadline time.Duration, missing []string, v view) error {
-	text := fmt.Sprintf("not within %s: %s", deadline, strings.Join(missing, "; "))
-	if cause := v.firstError(); cause != nil {
+func (b stepBase) overdue(ctx context.Context, w wait, missing []string, cause error) error {
+	ctx, cancel := context.WithTimeout(ctx, lookAgain)
+	defer cancel()
+	if cause == nil {
+		cause = observeAll(ctx, b.Observer, w.clusters).firstError()
+	}
+	text := fmt.Sprintf("not within %s: %s", w.deadline, strings.Join(missing, "; "))
+	if cause != nil {
 		return fmt.Errorf("%s: %w", text, cause)
 	}
 	return fmt.Errorf("%s", text)
@@ -85,12 +127,12 @@ func waitText(missing []string) string {
 	return fmt.Sprintf("%s; and %d more", strings.Join(missing[:shown], "; "), len(missing)-shown)
 }
 
-// replicas is the condition that the targets meet what is wanted; with names, the
+// replicas waits until the targets meet what is wanted; wanted ready, the
 // authority must also give each one exactly its pod's addresses. It fails early
 // for a pod that will not start by itself.
-func (b stepBase) replicas(targets []regions.ReplicaID, want planner.Condition, check func(regions.ClusterState, regions.ReplicaID) string) condition {
+func (b stepBase) replicas(targets []regions.ReplicaID, want planner.Condition, check func(regions.ClusterState, regions.ReplicaID) string) wait {
 	patience := newPatience(b.timeout(), b.Now)
-	return func(ctx context.Context, v view) ([]string, error) {
+	holds := func(ctx context.Context, v view) ([]string, error) {
 		missing := v.silent(clustersOf(targets))
 		for _, id := range targets {
 			state, known := v.states[id.Cluster]
@@ -113,6 +155,7 @@ func (b stepBase) replicas(targets []regions.ReplicaID, want planner.Condition, 
 		}
 		return missing, nil
 	}
+	return wait{clusters: clustersOf(targets), deadline: b.timeout(), recheck: nameRecheck, holds: holds}
 }
 
 func clustersOf(ids []regions.ReplicaID) []string {
@@ -122,48 +165,4 @@ func clustersOf(ids []regions.ReplicaID) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// patience remembers since when a pod has been failing to start. Some failures
-// pass (a registry's hiccup), so each class has its own time.
-type patience struct {
-	timeout time.Duration
-	now     func() time.Time
-	since   map[string]time.Time // pod UID → first seen failing
-}
-
-func newPatience(timeout time.Duration, now func() time.Time) *patience {
-	return &patience{timeout: timeout, now: now, since: map[string]time.Time{}}
-}
-
-// allowed is how long a failure may last; zero: as long as the wait itself.
-func (p *patience) allowed(reason string) time.Duration {
-	switch reason {
-	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError":
-		return min(p.timeout/4, time.Minute)
-	case "CrashLoopBackOff":
-		return min(p.timeout/2, 3*time.Minute)
-	}
-	return 0
-}
-
-func (p *patience) judge(state regions.ClusterState, id regions.ReplicaID) error {
-	pod := planner.FindPod(state, id)
-	if pod == nil || pod.Terminating {
-		return nil
-	}
-	allowed := p.allowed(pod.Waiting)
-	if allowed == 0 {
-		delete(p.since, pod.UID)
-		return nil
-	}
-	first, seen := p.since[pod.UID]
-	if !seen {
-		p.since[pod.UID] = p.now()
-		return nil
-	}
-	if p.now().Sub(first) < allowed {
-		return nil
-	}
-	return fmt.Errorf("%s does not start: %s %s (image %s); correct the topology and apply again", id, pod.Waiting, pod.WaitingMessage, pod.Image)
 }

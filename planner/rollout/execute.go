@@ -85,8 +85,9 @@ func ready(steps []planner.Step, done, started map[string]bool) []planner.Step {
 
 // action is one kind's way through a step.
 type action interface {
-	// satisfied tells whether the step is true already, with a word on why.
-	satisfied(ctx context.Context) (bool, string, error)
+	// satisfied tells whether the step is true already, with a word on why. What
+	// cannot be seen is not: performing it waits for the cluster.
+	satisfied(ctx context.Context) (bool, string)
 	// perform guards, journals its intent and acts; on return the write is acknowledged.
 	perform(ctx context.Context) error
 	// verify waits until the step is true.
@@ -99,15 +100,12 @@ func (x *execution) step(ctx context.Context, s planner.Step) error {
 	if err != nil {
 		return err
 	}
-	skip, why, err := a.satisfied(ctx)
-	if err == nil && skip {
+	if skip, why := a.satisfied(ctx); skip {
 		x.emit(x.stepEvent(EventStepSkip, s, why))
 		return x.Journal.Append(journal.Entry{Event: journal.StepSkipped, Step: s.ID, Kind: string(s.Kind), Detail: why})
 	}
 	x.emit(x.stepEvent(EventStepStart, s, s.Summary))
-	if err == nil {
-		err = a.perform(ctx)
-	}
+	err = a.perform(ctx)
 	if err == nil {
 		err = a.verify(ctx)
 	}
@@ -160,8 +158,8 @@ type stepBase struct {
 	step planner.Step
 }
 
-func (stepBase) satisfied(context.Context) (bool, string, error) { return false, "", nil }
-func (stepBase) verify(context.Context) error                    { return nil }
+func (stepBase) satisfied(context.Context) (bool, string) { return false, "" }
+func (stepBase) verify(context.Context) error             { return nil }
 
 // intend journals what is about to be done and what it was decided on.
 func (b stepBase) intend(detail string, seen view) error {

@@ -2,67 +2,127 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"quorate.dev/quorate/planner"
 	"quorate.dev/quorate/regions"
 )
 
-// guarded runs a disruptive act when live health allows it: it reads every
-// cluster freshly, holds the budget and the promise against what it read, and
-// then acts under preconditions from that same read. Where something is in the
-// way it waits for a change, never longer than the run's timeout.
+// errWaited: the way is free now, after something was in it.
+var errWaited = errors.New("something was in the way before")
+
+// guardRecheck is how often a guard reads all clusters while something is in the way.
+const guardRecheck = heartbeat / 10
+
+// guarded runs an act that takes the targets down (or, with none, adds a replica)
+// when live health allows it: it reads every cluster freshly, holds the budget and the
+// promise against what it read, and then acts under preconditions from that same
+// read. Where something is in the way it waits for a change, never longer than the
+// run's timeout; what was down meanwhile may have left the database with work to do, so
+// its own gate is asked again before the act.
 func (b stepBase) guarded(ctx context.Context, targets []regions.ReplicaID, act func(context.Context, view) error) error {
-	return b.await(ctx, b.timeout(), heartbeat/10, func(ctx context.Context, _ view) ([]string, error) {
-		if err := b.lost.err(); err != nil {
-			return nil, err
+	for began := b.Now(); ; {
+		err := b.attempt(ctx, targets, act)
+		if !errors.Is(err, errWaited) {
+			return err
 		}
-		fresh := observeAll(ctx, b.Observer, b.clusters())
-		if missing := fresh.silent(b.clusters()); len(missing) > 0 {
-			return missing, nil
+		if b.Now().Sub(began) > 2*b.timeout() {
+			return fmt.Errorf("not within %s: replicas keep going down and coming back", 2*b.timeout())
 		}
-		if missing := b.forbids(fresh, targets); len(missing) > 0 {
-			return missing, nil
+		if err := b.whole(ctx); err != nil {
+			return err
 		}
-		return retryChanged(act(ctx, fresh), b.step.Cluster)
-	})
+	}
 }
+
+func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, act func(context.Context, view) error) error {
+	waited := false
+	return b.poll(ctx, wait{clusters: b.clusters(), deadline: b.timeout(), recheck: guardRecheck, holds: func(ctx context.Context, _ view) ([]string, error) {
+		fresh := observeAll(ctx, b.Observer, b.clusters())
+		missing := fresh.silent(b.clusters())
+		if len(missing) == 0 {
+			missing = b.forbids(ctx, fresh, targets)
+		}
+		if len(missing) > 0 {
+			waited = true
+			return missing, nil
+		}
+		if waited && b.gated() && !b.mends(fresh, targets) {
+			return nil, errWaited
+		}
+		return b.retry(act(ctx, fresh))
+	}})
+}
+
+// gated: the database has a gate, and holds something that it can be asked about.
+func (b stepBase) gated() bool { return b.Profile.Hooks.Gate != nil && b.plan.Promise.InForce }
+
+// mends tells whether the act repairs only what is down, which costs nothing.
+func (b stepBase) mends(v view, targets []regions.ReplicaID) bool {
+	return len(targets) > 0 && allDown(planner.Down(v.all()), targets)
+}
+
+// retry turns what can mend itself (a changed object, a condition that does not
+// hold yet) into something to wait for.
+func (b stepBase) retry(err error) ([]string, error) { return retryChanged(err, b.step.Cluster) }
 
 // forbids says why the targets may not be taken down now: the budget counts the
 // replicas that are down, whoever took them down, together with the targets, and
-// the promise is held against the live layout.
-func (b stepBase) forbids(v view, targets []regions.ReplicaID) []string {
+// the promise is held against the live layout. A replica is added only while none is down.
+func (b stepBase) forbids(ctx context.Context, v view, targets []regions.ReplicaID) []string {
 	if !b.plan.Promise.InForce {
 		return nil // nothing was initialised, so nothing is promised
 	}
-	down := planner.Down(v.all())
-	others := maps.Clone(down)
+	if unseen := unseenSets(v); len(unseen) > 0 {
+		return unseen
+	}
+	others := b.troubled(ctx, v)
 	for _, id := range targets {
 		delete(others, id)
 	}
-	if len(others)+len(targets) > b.Topology.Spec.Rollout.MaxUnavailable {
-		return b.describeDown(v, others)
+	budget := b.Topology.Spec.Rollout.MaxUnavailable
+	if len(others)+len(targets) > budget || len(targets) == 0 && len(others) > 0 {
+		return reasons(others)
 	}
-	if allDown(down, targets) {
-		return nil // mending what is down costs nothing
+	if b.mends(v, targets) {
+		return nil
 	}
 	return b.promiseBlocker(v, others, targets)
+}
+
+// unseenSets are the StatefulSets whose newest spec their controller has yet to
+// see: what it is about to do is not known.
+func unseenSets(v view) []string {
+	var out []string
+	for _, state := range v.all() {
+		for _, set := range state.StatefulSets {
+			if set.ObservedGeneration < set.Generation {
+				out = append(out, fmt.Sprintf("the StatefulSet controller of %s to see the newest %s", state.Cluster, set.Name))
+			}
+		}
+	}
+	return out
 }
 
 func allDown(down map[regions.ReplicaID]bool, targets []regions.ReplicaID) bool {
 	return !slices.ContainsFunc(targets, func(id regions.ReplicaID) bool { return !down[id] })
 }
 
-func (b stepBase) promiseBlocker(v view, others map[regions.ReplicaID]bool, targets []regions.ReplicaID) []string {
+func (b stepBase) promiseBlocker(v view, others map[regions.ReplicaID]string, targets []regions.ReplicaID) []string {
 	layout := regions.LiveLayout(b.Topology, v.all())
 	layout.Members = slices.DeleteFunc(layout.Members, func(m regions.Member) bool { return !isExpected(v, m.ID) })
 	if layout.Model == regions.ModelNone {
 		return nil
 	}
-	down := maps.Clone(others)
+	down := map[regions.ReplicaID]bool{}
+	for id := range others {
+		down[id] = true
+	}
 	for _, id := range targets {
 		down[id] = true
 	}
@@ -77,16 +137,12 @@ func isExpected(v view, id regions.ReplicaID) bool {
 	return set != nil && id.Ordinal < set.Replicas
 }
 
-// describeDown names who is down and why, since that is what the step waits for.
-func (b stepBase) describeDown(v view, down map[regions.ReplicaID]bool) []string {
-	ids := slices.SortedFunc(maps.Keys(down), func(a, c regions.ReplicaID) int { return strings.Compare(a.String(), c.String()) })
-	var out []string
-	for _, id := range ids {
-		reason := planner.Blocker(v.states[id.Cluster], id, planner.ConditionReady)
-		if reason == "" {
-			reason = id.String()
-		}
-		out = append(out, reason)
+// reasons say of each replica what is wrong, in the replicas' order.
+func reasons(troubled map[regions.ReplicaID]string) []string {
+	ids := slices.SortedFunc(maps.Keys(troubled), func(a, c regions.ReplicaID) int { return strings.Compare(a.String(), c.String()) })
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = troubled[id]
 	}
 	return out
 }
@@ -97,4 +153,13 @@ func joinReplicas(ids []regions.ReplicaID) string {
 		out[i] = id.String()
 	}
 	return strings.Join(out, ", ")
+}
+
+// whole waits until the database is healthy by its own gate.
+func (b stepBase) whole(ctx context.Context) error {
+	interval := b.Topology.Spec.Rollout.GateIntervalDuration()
+	if interval == 0 {
+		interval = b.Profile.Hooks.Gate.IntervalDuration()
+	}
+	return b.gate(ctx, max(interval, time.Millisecond))
 }

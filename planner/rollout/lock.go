@@ -4,102 +4,159 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 )
 
-// lostLease remembers that the lock was lost while the run went on.
-type lostLease struct {
-	mu    sync.Mutex
-	cause error
+// lock is what the run holds: one Lease a cluster, each until it expires. A Lease
+// counts from before its renewal was sent, and ends a sixth of its lifetime early, so that
+// a write that was allowed lands while nobody else can hold it.
+type lock struct {
+	now func() time.Time
+	ttl time.Duration
+
+	mu      sync.Mutex
+	renewed map[string]time.Time // cluster → when the last renewal that succeeded was sent
+	taken   error                // another run holds a Lease, or somebody removed it: for good
 }
 
-func (l *lostLease) set(err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.cause = err
+func newLock(now func() time.Time, ttl time.Duration) *lock {
+	return &lock{now: now, ttl: ttl, renewed: map[string]time.Time{}}
 }
 
-// err stops disruption once a Lease was lost.
-func (l *lostLease) err() error {
+func (l *lock) extend(cluster string, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cause == nil {
+	l.renewed[cluster] = sent
+}
+
+func (l *lock) lose(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken = errors.Join(l.taken, err)
+}
+
+// gone says that the lock was lost for good.
+func (l *lock) gone() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.taken == nil {
 		return nil
 	}
-	return fmt.Errorf("nothing more is taken down: the lock was lost: %w", l.cause)
+	return fmt.Errorf("nothing more is written: the lock was lost: %w", l.taken)
+}
+
+// check says why the run may not write now. A Lease that was not renewed in time
+// is something to wait for, since its next renewal may succeed; a lost one is not.
+func (l *lock) check() error {
+	if err := l.gone(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, cluster := range slices.Sorted(maps.Keys(l.renewed)) {
+		if age := l.now().Sub(l.renewed[cluster]); age >= l.ttl-l.ttl/6 {
+			return notYet(fmt.Sprintf("the Lease of %s to be renewed (last %s ago)", cluster, age.Round(time.Second)))
+		}
+	}
+	return nil
 }
 
 // lock takes the Lease of every cluster, in the order of their names so that two
-// runs cannot each hold half, and renews them until the returned function
-// releases them.
+// runs cannot each hold half, and renews each from the moment it is held until the
+// returned function releases them all.
 func (x *execution) lock(ctx context.Context) (func(), error) {
-	clusters := slices.Sorted(slices.Values(x.clusters()))
+	renewing, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
 	var held []string
-	for _, cluster := range clusters {
+	release := func() error {
+		cancel()
+		group.Wait()
+		return x.unlock(ctx, held)
+	}
+	for _, cluster := range slices.Sorted(slices.Values(x.clusters())) {
+		sent := x.Now()
 		err := x.Leases.Acquire(ctx, cluster, x.Run, func(text string) {
 			x.emit(Event{Type: EventNote, Cluster: cluster, Message: text})
 		})
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("lock %s in %s: %w", x.plan.Deployment, cluster, err), x.unlock(ctx, held))
+			return nil, errors.Join(fmt.Errorf("lock %s in %s: %w", x.plan.Deployment, cluster, err), release())
 		}
 		held = append(held, cluster)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var group sync.WaitGroup
-	for _, cluster := range held {
-		group.Go(func() { x.renew(ctx, cluster) })
+		x.held.extend(cluster, sent) // Acquire may have waited long before it wrote: renew at once
+		first := x.renewLease(renewing, cluster)
+		group.Go(func() { x.renew(renewing, cluster, first) })
 	}
 	return func() {
-		cancel()
-		group.Wait()
-		if err := x.unlock(ctx, held); err != nil {
+		if err := release(); err != nil {
 			x.emit(Event{Type: EventNote, Message: fmt.Sprintf("the lock was not released everywhere and expires by itself in %s: %v", x.LeaseTTL, err)})
 		}
 	}, nil
 }
 
-// renew renews one Lease three times in its lifetime. A renewal that fails is
-// tried again until the lifetime has passed: then the lock is lost.
-func (x *execution) renew(ctx context.Context, cluster string) {
-	tick := time.NewTicker(x.LeaseTTL / 3)
-	defer tick.Stop()
-	renewed := x.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		err := x.Leases.Renew(ctx, cluster, x.Run)
-		switch {
-		case err == nil:
-			renewed = x.Now()
-		case ctx.Err() != nil:
-			return
-		case x.Now().Sub(renewed) >= x.LeaseTTL || isTaken(err):
-			x.lost.set(fmt.Errorf("%s: %w", cluster, err))
-			return
-		default:
-			x.emit(Event{Type: EventNote, Cluster: cluster, Message: fmt.Sprintf("the Lease in %s was not renewed, trying again: %v", cluster, err)})
-		}
+// renew renews one Lease three times in its lifetime, more often after a failure,
+// until the run ends or the Lease is somebody else's.
+func (x *execution) renew(ctx context.Context, cluster string, pause time.Duration) {
+	for pause > 0 && sleep(ctx, pause) {
+		pause = x.renewLease(ctx, cluster)
 	}
 }
 
-// isTaken: another run holds the Lease.
+// renewLease tells when to renew again, zero: never.
+func (x *execution) renewLease(ctx context.Context, cluster string) time.Duration {
+	sent := x.Now()
+	err := x.renewOnce(ctx, cluster)
+	switch {
+	case err == nil:
+		x.held.extend(cluster, sent)
+		return x.LeaseTTL / 3
+	case ctx.Err() != nil:
+		return 0
+	case isTaken(err):
+		x.held.lose(fmt.Errorf("%s: %w", cluster, err))
+		return 0
+	}
+	x.emit(Event{Type: EventNote, Cluster: cluster, Message: fmt.Sprintf("the Lease in %s was not renewed, trying again: %v", cluster, err)})
+	return x.LeaseTTL / 10
+}
+
+// renewOnce gives up in time for another attempt within the Lease's lifetime.
+func (x *execution) renewOnce(ctx context.Context, cluster string) error {
+	ctx, cancel := context.WithTimeout(ctx, x.LeaseTTL/3)
+	defer cancel()
+	return x.Leases.Renew(ctx, cluster, x.Run)
+}
+
+// sleep pauses between renewals; it is false where ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// isTaken: another run holds the Lease, or nobody does any more.
 func isTaken(err error) bool {
 	var taken interface{ HeldBy() string }
 	return errors.As(err, &taken)
 }
 
-// unlock releases Leases even when the run was aborted.
+// unlock releases Leases even when the run was aborted, all at once: a cluster that
+// does not answer keeps no other Lease held.
 func (x *execution) unlock(ctx context.Context, clusters []string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), x.LeaseTTL/3)
 	defer cancel()
-	var errs error
-	for _, cluster := range clusters {
-		errs = errors.Join(errs, x.Leases.Release(ctx, cluster, x.Run))
+	errs := make([]error, len(clusters))
+	var group sync.WaitGroup
+	for i, cluster := range clusters {
+		group.Go(func() { errs[i] = x.Leases.Release(ctx, cluster, x.Run) })
 	}
-	return errs
+	group.Wait()
+	return errors.Join(errs...)
 }

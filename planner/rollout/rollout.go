@@ -48,7 +48,7 @@ type execution struct {
 	Work
 	plan  *planner.Plan
 	fleet *fleet
-	lost  lostLease
+	held  *lock
 
 	mu     sync.Mutex
 	number map[string]int // step → its place
@@ -57,7 +57,14 @@ type execution struct {
 // Run executes the plan to its end, or says where it stopped and what to do. The
 // plan must not be refused and every cluster must have answered.
 func Run(ctx context.Context, ports Ports, work Work, plan *planner.Plan) error {
+	if len(plan.Refusals) > 0 {
+		return fmt.Errorf("the plan is refused and cannot run: %s", plan.Refusals[0].Message)
+	}
+	if silent := plan.Unreachable(); len(silent) > 0 {
+		return fmt.Errorf("the plan cannot run: it was made without %s, which did not answer", silent[0])
+	}
 	x := &execution{Ports: ports, Work: work, plan: plan, fleet: newFleet(), number: map[string]int{}}
+	x.held = newLock(x.Now, x.LeaseTTL)
 	for i, s := range plan.Steps {
 		x.number[s.ID] = i + 1
 	}
@@ -87,12 +94,17 @@ func (x *execution) run(ctx context.Context) error {
 		return err
 	}
 	defer release()
+	x.Ports = locked{x.Ports, x.held}.writers()
 	wait := x.fleet.follow(ctx, x.Observer, x.clusters())
 	defer func() { cancel(); wait() }()
-	if err := x.execute(ctx); err != nil {
+	err = x.execute(ctx)
+	if err == nil {
+		err = x.markInstalled(ctx)
+	}
+	if err != nil {
 		return x.account(ctx, err)
 	}
-	return x.markInstalled(ctx)
+	return nil
 }
 
 // namespaces runs the namespace steps: Leases need a namespace to live in.
@@ -123,6 +135,9 @@ func (x *execution) markInstalled(ctx context.Context) error {
 	if x.plan.Promise.InForce {
 		return nil // the apply step recorded it
 	}
+	if err := x.Journal.Append(journal.Entry{Event: journal.StepIntended, Step: "installed", Detail: "record the installation"}); err != nil {
+		return err
+	}
 	for _, cluster := range x.clusters() {
 		err := x.Records.Update(ctx, cluster, func(r *regions.Record) error {
 			r.Database.Installed = x.Run
@@ -132,7 +147,7 @@ func (x *execution) markInstalled(ctx context.Context) error {
 			return fmt.Errorf("record the installation in %s (apply again records it): %w", cluster, err)
 		}
 	}
-	return nil
+	return x.Journal.Append(journal.Entry{Event: journal.StepDone, Step: "installed"})
 }
 
 // timeout is the deadline of each wait.

@@ -76,14 +76,26 @@ func (a applyStep) applySet(ctx context.Context, object map[string]any) error {
 	if err != nil {
 		return fmt.Errorf("look at %s before applying %s: %w", a.step.Cluster, ref, err)
 	}
-	set := planner.FindSet(state, ref.Name)
-	if set == nil {
+	if planner.FindSet(state, ref.Name) == nil {
 		return a.install(ctx, object, ref)
 	}
-	if a.plan.Promise.InForce && set.Partition < set.Replicas && a.movesPods(ref) {
-		return fmt.Errorf("%s in %s has partition %d below its %d replicas, so a new template would move pods: plan again", ref, a.step.Cluster, set.Partition, set.Replicas)
+	if err := a.hold(ctx, ref.Name); err != nil {
+		return fmt.Errorf("hold %s in %s before applying it: %w", ref, a.step.Cluster, err)
 	}
 	return a.apply(ctx, object)
+}
+
+// hold makes sure that the set's partition is held and owned by the engine, also
+// where the plan saw no need: an unfinished update, or one never installed by us. Raising a
+// partition moves no pod.
+func (a applyStep) hold(ctx context.Context, pool string) error {
+	return a.onFreshSet(ctx, pool, func(ctx context.Context, seen view, set *regions.StatefulSetState) error {
+		owned := slices.Contains(set.PartitionManagers, planner.RolloutManager) && slices.Contains(set.ReplicasManagers, planner.RolloutManager)
+		if owned && set.Partition >= set.Replicas {
+			return nil
+		}
+		return a.setRollout(ctx, seen, set, set.Replicas, max(set.Partition, set.Replicas))
+	})
 }
 
 func (a applyStep) install(ctx context.Context, object map[string]any, ref regions.ObjectRef) error {
@@ -110,35 +122,27 @@ func (a applyStep) wanted(pool string) int {
 	return 0
 }
 
-// movesPods: the plan says that applying the object changes its pod template.
-func (a applyStep) movesPods(ref regions.ObjectRef) bool {
-	return slices.ContainsFunc(a.plan.Objects, func(c planner.ObjectChange) bool {
-		return c.Cluster == a.step.Cluster && c.Object == ref && c.ChangesTemplate()
-	})
-}
-
 // recordOwnership writes the union of the old and the new inventory before
 // anything is applied, so that a crash orphans nothing.
 func (a applyStep) recordOwnership(ctx context.Context) error {
-	uids, err := a.clusterUIDs(ctx)
+	v := observeAll(ctx, a.Observer, a.clusters())
+	if err := v.firstError(); err != nil {
+		return fmt.Errorf("identify the clusters: %w", err)
+	}
+	founded, err := databaseOf(v)
 	if err != nil {
 		return err
 	}
 	err = a.Records.Update(ctx, a.step.Cluster, func(r *regions.Record) error {
 		r.Inventory = union(r.Inventory, a.Desired[a.step.Cluster])
-		if r.Clusters == nil {
-			r.Clusters = map[string]string{}
-		}
-		for cluster, uid := range uids {
-			if r.Clusters[cluster] == "" {
-				r.Clusters[cluster] = uid
-			}
-		}
 		r.Database.Slots = a.Slots
+		if r.Database.ClusterID == "" {
+			r.Database.ClusterID = founded
+		}
 		if a.plan.Promise.InForce && r.Database.Installed == "" {
 			r.Database.Installed = a.Run
 		}
-		return nil
+		return pin(r, v)
 	})
 	if err != nil {
 		return fmt.Errorf("record in %s what quorate owns: %w", a.step.Cluster, err)
@@ -146,16 +150,38 @@ func (a applyStep) recordOwnership(ctx context.Context) error {
 	return nil
 }
 
-func (a applyStep) clusterUIDs(ctx context.Context) (map[string]string, error) {
-	v := observeAll(ctx, a.Observer, a.clusters())
-	if err := v.firstError(); err != nil {
-		return nil, fmt.Errorf("identify the clusters: %w", err)
+// databaseOf is the database's own ID where any cluster records it: a crash may
+// have come between two records of it.
+func databaseOf(v view) (string, error) {
+	id, where := "", ""
+	for _, state := range v.all() {
+		recorded := state.Record.Database.ClusterID
+		if recorded != "" && id != "" && recorded != id {
+			return "", fmt.Errorf("%s records database %s and %s records %s: find out which one is real", where, id, state.Cluster, recorded)
+		}
+		if recorded != "" {
+			id, where = recorded, state.Cluster
+		}
 	}
-	uids := map[string]string{}
+	return id, nil
+}
+
+// pin records which cluster is which, so that a context that points elsewhere is
+// recognised.
+func pin(r *regions.Record, v view) error {
+	if r.Clusters == nil {
+		r.Clusters = map[string]string{}
+	}
 	for cluster, state := range v.states {
-		uids[cluster] = state.UID
+		switch pinned := r.Clusters[cluster]; pinned {
+		case "":
+			r.Clusters[cluster] = state.UID
+		case state.UID:
+		default:
+			return fmt.Errorf("%s was recorded as the cluster with UID %s and is now %s: correct its context", cluster, pinned, state.UID)
+		}
 	}
-	return uids, nil
+	return nil
 }
 
 func union(owned []regions.ObjectRef, desired []map[string]any) []regions.ObjectRef {

@@ -3,15 +3,12 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"quorate.dev/quorate/dns"
-	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/planner"
 	"quorate.dev/quorate/regions"
 )
@@ -26,19 +23,11 @@ type initStep struct{ stepBase }
 func (i initStep) target() regions.ReplicaID { return i.step.Payload.Targets[0] }
 
 func (i initStep) perform(ctx context.Context) error {
-	v := observeAll(ctx, i.Observer, i.clusters())
-	if err := v.firstError(); err != nil {
-		return fmt.Errorf("not initialised: every cluster must say that it holds no database: %w", err)
-	}
-	for _, state := range v.all() {
-		if err := i.refuse(state); err != nil {
-			return err
-		}
-	}
-	if err := i.lost.err(); err != nil {
+	seen, err := i.clear(ctx)
+	if err != nil {
 		return err
 	}
-	if err := i.intend("initialise in "+i.target().String(), v); err != nil {
+	if err := i.intend("initialise in "+i.target().String(), seen); err != nil {
 		return err
 	}
 	if err := i.record(ctx, func(d *regions.DatabaseRecord) {
@@ -49,13 +38,50 @@ func (i initStep) perform(ctx context.Context) error {
 	return i.initialise(ctx)
 }
 
+// clear waits until every cluster says that it holds no database and, where the
+// database never served, every replica runs and is named.
+func (i initStep) clear(ctx context.Context) (view, error) {
+	var seen view
+	err := i.poll(ctx, wait{clusters: i.clusters(), deadline: i.timeout(), recheck: guardRecheck, holds: func(ctx context.Context, _ view) ([]string, error) {
+		seen = observeAll(ctx, i.Observer, i.clusters())
+		for _, state := range seen.all() {
+			if err := i.refuse(state); err != nil {
+				return nil, err
+			}
+		}
+		missing := seen.silent(i.clusters())
+		if len(missing) > 0 || i.plan.Promise.InForce {
+			return missing, nil
+		}
+		return i.notRunning(ctx, seen), nil
+	}})
+	if err != nil {
+		return view{}, fmt.Errorf("not initialised: %w", err)
+	}
+	return seen, nil
+}
+
+// notRunning are the declared replicas that do not run under their names.
+func (i initStep) notRunning(ctx context.Context, v view) []string {
+	var missing []string
+	var running []regions.ReplicaID
+	for _, r := range i.Topology.Replicas() {
+		if blocker := planner.Blocker(v.states[r.ID.Cluster], r.ID, planner.ConditionRunning); blocker != "" {
+			missing = append(missing, blocker)
+			continue
+		}
+		running = append(running, r.ID)
+	}
+	return append(missing, i.unnamed(ctx, v, running)...)
+}
+
 func (i initStep) refuse(state regions.ClusterState) error {
 	record := state.Record.Database
 	if record.ClusterID != "" {
-		return fmt.Errorf("not initialised: %s records database %s, which must not be founded a second time", state.Cluster, record.ClusterID)
+		return fmt.Errorf("%s records database %s, which must not be founded a second time", state.Cluster, record.ClusterID)
 	}
 	if record.IntentReplica != "" && record.IntentReplica != i.target().String() {
-		return fmt.Errorf("not initialised: an earlier run began to initialise in %s, this one would in %s", record.IntentReplica, i.target())
+		return fmt.Errorf("an earlier run began to initialise in %s, this one would in %s", record.IntentReplica, i.target())
 	}
 	return nil
 }
@@ -81,7 +107,7 @@ func (i initStep) verify(ctx context.Context) error {
 	}
 	value := regexp.MustCompile(hook.Value)
 	clusterID := ""
-	err := i.await(ctx, i.timeout(), time.Second, func(ctx context.Context, _ view) ([]string, error) {
+	err := i.poll(ctx, wait{clusters: i.clusters(), deadline: i.timeout(), recheck: time.Second, holds: func(ctx context.Context, _ view) ([]string, error) {
 		result, err := i.exec(ctx, i.target(), hook.Argv, hook.Timeout)
 		if err != nil {
 			return []string{fmt.Sprintf("%s to tell its cluster ID (%v)", i.target(), err)}, nil
@@ -92,7 +118,7 @@ func (i initStep) verify(ctx context.Context) error {
 		}
 		clusterID = match[1]
 		return nil, nil
-	})
+	}})
 	if err != nil {
 		return err
 	}
@@ -141,88 +167,4 @@ func (b stepBase) fill(word string, id regions.ReplicaID) string {
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
 	return line
-}
-
-// probeStep holds the database's own gate: asked in one replica of every cluster,
-// every expected member live, nothing under-replicated or unavailable, twice, an
-// interval apart. One look is not enough: the database's figures lag behind.
-type probeStep struct{ stepBase }
-
-func (p probeStep) perform(context.Context) error { return nil }
-
-func (p probeStep) verify(ctx context.Context) error {
-	interval, err := time.ParseDuration(p.step.Payload.Duration)
-	if err != nil {
-		return fmt.Errorf("gate interval %q: %w", p.step.Payload.Duration, err)
-	}
-	var openSince, looked time.Time
-	pause := max(interval/4, 50*time.Millisecond)
-	var missing []string
-	return p.await(ctx, interval+p.timeout(), pause, func(ctx context.Context, v view) ([]string, error) {
-		now := p.Now()
-		if now.Sub(looked) < pause && len(missing) > 0 {
-			return missing, nil // a watch event alone is no reason to ask again at once
-		}
-		looked = now
-		missing = p.ask(ctx, v)
-		switch {
-		case len(missing) > 0:
-			openSince = time.Time{}
-		case openSince.IsZero():
-			openSince = now
-		}
-		if len(missing) == 0 && now.Sub(openSince) < interval {
-			missing = []string{fmt.Sprintf("a second healthy look, %s after the first", interval)}
-		}
-		return missing, nil
-	})
-}
-
-// ask asks one replica of every cluster and says what is wrong anywhere.
-func (p probeStep) ask(ctx context.Context, v view) []string {
-	problems := v.silent(p.clusters())
-	if len(problems) > 0 {
-		return problems
-	}
-	gate := *p.Profile.Hooks.Gate
-	expected := p.members(v, gate)
-	for _, cluster := range slices.Sorted(maps.Keys(v.states)) {
-		for _, problem := range p.askCluster(ctx, v.states[cluster], gate, expected) {
-			problems = append(problems, fmt.Sprintf("the database, asked in %s: %s", cluster, problem))
-		}
-	}
-	return problems
-}
-
-// members are the keys by which the database should know every expected replica.
-func (p probeStep) members(v view, gate kustomize.Gate) []string {
-	var keys []string
-	for _, state := range v.all() {
-		for _, id := range planner.Expected(state) {
-			keys = append(keys, p.fill(gate.KeyValue, id))
-		}
-	}
-	return keys
-}
-
-func (p probeStep) askCluster(ctx context.Context, state regions.ClusterState, gate kustomize.Gate, expected []string) []string {
-	expectedHere := planner.Expected(state)
-	for _, id := range expectedHere {
-		pod := planner.FindPod(state, id)
-		if pod == nil || !pod.Up() {
-			continue
-		}
-		result, err := p.exec(ctx, id, gate.Argv, gate.Timeout)
-		if err != nil {
-			return []string{err.Error()}
-		}
-		if result.ExitCode != 0 {
-			return []string{fmt.Sprintf("%s: exit %d: %s", id, result.ExitCode, firstLine(result.Stderr+result.Stdout))}
-		}
-		return planner.Judge(gate, result.Stdout, expected)
-	}
-	if len(expectedHere) == 0 {
-		return nil
-	}
-	return []string{"no replica is ready"}
 }

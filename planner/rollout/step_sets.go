@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,55 +10,22 @@ import (
 	"quorate.dev/quorate/regions"
 )
 
-// updateStep updates one replica by lowering its pool's partition to its ordinal.
-type updateStep struct{ stepBase }
+// notYet is a reason to look again, in words for people; it is no failure.
+type notYet string
 
-func (u updateStep) target() regions.ReplicaID { return u.step.Payload.Targets[0] }
+func (n notYet) Error() string { return string(n) }
 
-func (u updateStep) satisfied(ctx context.Context) (bool, string, error) {
-	state, err := u.Observer.Observe(ctx, u.step.Cluster)
-	if err != nil {
-		return false, "", err
-	}
-	set := planner.FindSet(state, u.step.Payload.Pool)
-	if set == nil || onRevision(state, u.target()) != "" {
-		return false, "", nil
-	}
-	if planner.Blocker(state, u.target(), planner.ConditionReady) != "" {
-		return false, "", nil
-	}
-	return true, u.target().String() + " runs " + set.UpdateRevision + " already", nil
-}
-
-func (u updateStep) perform(ctx context.Context) error {
-	return u.guarded(ctx, u.step.Disrupts, func(ctx context.Context, seen view) error {
-		set := planner.FindSet(seen.states[u.step.Cluster], u.step.Payload.Pool)
-		if set == nil {
-			return fmt.Errorf("StatefulSet %s of %s is gone", u.step.Payload.Pool, u.step.Cluster)
-		}
-		if set.ObservedGeneration < set.Generation {
-			return ErrChanged // its update revision is not the newest template's yet
-		}
-		return u.setRollout(ctx, seen, set, set.Replicas, min(set.Partition, *u.step.Payload.Partition))
-	})
-}
-
-func (u updateStep) verify(ctx context.Context) error {
-	return u.await(ctx, u.timeout(), nameRecheck, u.replicas(u.step.Payload.Targets, u.step.Payload.Condition, onRevision))
-}
-
-// onRevision says that a replica's pod is not of its set's update revision.
-func onRevision(state regions.ClusterState, id regions.ReplicaID) string {
-	set, pod := planner.FindSet(state, id.Pool), planner.FindPod(state, id)
+// retryChanged turns what can mend itself (a changed object, a condition that
+// does not hold yet) into something to wait for.
+func retryChanged(err error, cluster string) ([]string, error) {
+	var reason notYet
 	switch {
-	case set == nil || pod == nil:
-		return id.String() + ": pod does not exist yet"
-	case set.ObservedGeneration < set.Generation:
-		return id.String() + ": the StatefulSet controller has not seen the newest template yet"
-	case pod.Revision != set.UpdateRevision:
-		return fmt.Sprintf("%s: pod is of revision %s, not yet %s", id, pod.Revision, set.UpdateRevision)
+	case errors.As(err, &reason):
+		return []string{string(reason)}, nil
+	case errors.Is(err, ErrChanged):
+		return []string{"a picture of " + cluster + " that does not change while it is decided on"}, nil
 	}
-	return ""
+	return nil, err
 }
 
 // setRollout writes replicas and partition under the resourceVersion that was
@@ -74,98 +42,85 @@ func (b stepBase) setRollout(ctx context.Context, seen view, set *regions.Statef
 	return b.wrote("StatefulSet/"+set.Name, version)
 }
 
-// onFreshSet acts on a fresh picture of the step's pool, and tries again where
-// the set changed in between or is not ready for it.
-func (b stepBase) onFreshSet(ctx context.Context, act func(context.Context, view, *regions.StatefulSetState) error) error {
-	return b.await(ctx, b.timeout(), time.Second, func(ctx context.Context, _ view) ([]string, error) {
-		if err := b.lost.err(); err != nil {
+// onFreshSet acts on a fresh picture of one pool of the step's cluster, and tries
+// again where the set changed in between or is not ready for it.
+func (b stepBase) onFreshSet(ctx context.Context, pool string, act func(context.Context, view, *regions.StatefulSetState) error) error {
+	clusters := []string{b.step.Cluster}
+	return b.poll(ctx, wait{clusters: clusters, deadline: b.timeout(), recheck: time.Second, holds: func(ctx context.Context, _ view) ([]string, error) {
+		seen := observeAll(ctx, b.Observer, clusters)
+		if missing := seen.silent(clusters); len(missing) > 0 {
+			return missing, nil
+		}
+		set, err := b.poolIn(seen, pool)
+		if err != nil {
 			return nil, err
 		}
-		state, err := b.Observer.Observe(ctx, b.step.Cluster)
-		if err != nil {
-			return []string{fmt.Sprintf("%s to answer (%v)", b.step.Cluster, err)}, nil
-		}
-		set := planner.FindSet(state, b.step.Payload.Pool)
-		if set == nil {
-			return nil, fmt.Errorf("StatefulSet %s of %s is gone", b.step.Payload.Pool, b.step.Cluster)
-		}
-		seen := view{states: map[string]regions.ClusterState{b.step.Cluster: state}}
-		return retryChanged(act(ctx, seen, set), b.step.Cluster)
-	})
+		return b.retry(act(ctx, seen, set))
+	}})
 }
 
-// holdStep moves a partition without updating a replica: up, so that no template
-// moves a pod, or (before the first initialisation) down to follow one.
-type holdStep struct{ stepBase }
-
-func (h holdStep) perform(ctx context.Context) error {
-	return h.onFreshSet(ctx, func(ctx context.Context, seen view, set *regions.StatefulSetState) error {
-		if h.step.Payload.Condition == planner.ConditionSettled {
-			if reason := unsettled(set); reason != "" {
-				return notYet(reason)
-			}
-		}
-		return h.setRollout(ctx, seen, set, set.Replicas, *h.step.Payload.Partition)
-	})
-}
-
-// unsettled: a partition raised before the controller has counted the last
-// replica would leave the old revision the current one.
-func unsettled(set *regions.StatefulSetState) string {
-	switch {
-	case set.ObservedGeneration < set.Generation:
-		return "the StatefulSet controller to see the newest " + set.Name
-	case set.CurrentRevision != set.UpdateRevision:
-		return fmt.Sprintf("%s to count %s as its current revision (now %s)", set.Name, set.UpdateRevision, set.CurrentRevision)
+func (b stepBase) poolIn(v view, pool string) (*regions.StatefulSetState, error) {
+	set := planner.FindSet(v.states[b.step.Cluster], pool)
+	if set == nil {
+		return nil, fmt.Errorf("StatefulSet %s of %s is gone", pool, b.step.Cluster)
 	}
-	return ""
+	return set, nil
 }
 
 // scaleStep raises a pool's replicas. In an installation the replicas start
 // together; later they come one at a time and the step ends with the new one ready.
 type scaleStep struct{ stepBase }
 
-func (s scaleStep) satisfied(ctx context.Context) (bool, string, error) {
-	state, err := s.Observer.Observe(ctx, s.step.Cluster)
-	if err != nil {
-		return false, "", err
-	}
+func (s scaleStep) satisfied(ctx context.Context) (bool, string) {
+	v := observeAll(ctx, s.Observer, []string{s.step.Cluster})
+	state := v.states[s.step.Cluster]
 	set := planner.FindSet(state, s.step.Payload.Pool)
 	if set == nil || set.Replicas < *s.step.Payload.Replicas {
-		return false, "", nil
+		return false, ""
 	}
 	for _, id := range s.step.Payload.Targets {
 		if planner.Blocker(state, id, s.step.Payload.Condition) != "" {
-			return false, "", nil
+			return false, ""
 		}
 	}
-	return true, fmt.Sprintf("%s/%s has %d replicas already", s.step.Cluster, set.Name, set.Replicas), nil
+	if s.step.Payload.Condition == planner.ConditionReady && len(s.unnamed(ctx, v, s.step.Payload.Targets)) > 0 {
+		return false, ""
+	}
+	return true, fmt.Sprintf("%s/%s has %d replicas already", s.step.Cluster, set.Name, set.Replicas)
 }
 
 func (s scaleStep) perform(ctx context.Context) error {
-	want := *s.step.Payload.Replicas
-	grow := func(ctx context.Context, seen view, set *regions.StatefulSetState) error {
-		if set.Replicas >= want {
-			return nil // an earlier run grew it; verify waits for the replica
-		}
-		partition := max(set.Partition, want)
-		if s.step.Payload.Partition != nil {
-			partition = *s.step.Payload.Partition
-		}
-		return s.setRollout(ctx, seen, set, want, partition)
-	}
 	if !s.plan.Promise.InForce {
-		return s.onFreshSet(ctx, grow)
+		if err := s.stillEmpty(ctx); err != nil {
+			return err
+		}
+		return s.onFreshSet(ctx, s.step.Payload.Pool, s.grow)
 	}
 	return s.guarded(ctx, nil, func(ctx context.Context, seen view) error {
-		set := planner.FindSet(seen.states[s.step.Cluster], s.step.Payload.Pool)
-		if set == nil {
-			return fmt.Errorf("StatefulSet %s of %s is gone", s.step.Payload.Pool, s.step.Cluster)
+		set, err := s.poolIn(seen, s.step.Payload.Pool)
+		if err != nil {
+			return err
 		}
-		return grow(ctx, seen, set)
+		return s.grow(ctx, seen, set)
 	})
 }
 
+// grow leaves a set alone that an earlier run grew: verify waits for the replica.
+func (s scaleStep) grow(ctx context.Context, seen view, set *regions.StatefulSetState) error {
+	want := *s.step.Payload.Replicas
+	switch {
+	case set.Replicas >= want:
+		return nil
+	case s.plan.Promise.InForce && set.Replicas != want-1:
+		return fmt.Errorf("%s/%s has %d replicas, so that this step would add several at once: plan again", s.step.Cluster, set.Name, set.Replicas)
+	}
+	partition := max(set.Partition, want)
+	if s.step.Payload.Partition != nil {
+		partition = *s.step.Payload.Partition
+	}
+	return s.setRollout(ctx, seen, set, want, partition)
+}
+
 func (s scaleStep) verify(ctx context.Context) error {
-	return s.await(ctx, s.timeout(), nameRecheck, s.replicas(s.step.Payload.Targets, s.step.Payload.Condition, nil))
+	return s.await(ctx, s.replicas(s.step.Payload.Targets, s.step.Payload.Condition, nil))
 }

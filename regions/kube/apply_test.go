@@ -125,17 +125,30 @@ func TestLeaseTakeover(t *testing.T) {
 	if state, err := acquire(second); err != nil || state.Transitions != 2 || state.Holder != "run-2" {
 		t.Fatalf("%+v, %v", state, err)
 	}
-	var lost *LeaseLost
-	if _, err := c.RenewLease(t.Context(), namespace, "quorate-bank", first, now); !errors.As(err, &lost) || lost.Holder != "run-2" {
-		t.Errorf("%v, want LeaseLost", err)
+}
+
+func TestLeaseIsGivenUp(t *testing.T) {
+	t.Parallel()
+	c, namespace := sandboxCluster(t)
+	request := LeaseRequest{Holder: "run-2", Info: "host b", Duration: 30 * time.Second}
+	acquire := func() (regions.LeaseState, error) {
+		return c.AcquireLease(t.Context(), namespace, "quorate-bank", request, time.Now)
 	}
-	if err := c.ReleaseLease(t.Context(), namespace, "quorate-bank", "run-1", now); !errors.As(err, &lost) {
-		t.Errorf("%v, want LeaseLost", err)
-	}
-	if err := c.ReleaseLease(t.Context(), namespace, "quorate-bank", "run-2", now); err != nil {
+	if _, err := acquire(); err != nil {
 		t.Fatal(err)
 	}
-	if state, err := acquire(first); err != nil || state.Transitions != 3 {
+	other := LeaseRequest{Holder: "run-1", Duration: 30 * time.Second}
+	var lost *LeaseLost
+	if _, err := c.RenewLease(t.Context(), namespace, "quorate-bank", other, time.Now); !errors.As(err, &lost) || lost.Holder != "run-2" {
+		t.Errorf("%v, want LeaseLost", err)
+	}
+	if err := c.ReleaseLease(t.Context(), namespace, "quorate-bank", "run-1", time.Now); !errors.As(err, &lost) {
+		t.Errorf("%v, want LeaseLost", err)
+	}
+	if err := c.ReleaseLease(t.Context(), namespace, "quorate-bank", "run-2", time.Now); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := acquire(); err != nil || state.Transitions != 2 {
 		t.Fatalf("a released Lease is free at once: %+v, %v", state, err)
 	}
 }

@@ -1,5 +1,23 @@
 package kube
 
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"pgregory.net/rapid"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"quorate.dev/quorate/regions"
+)
+
 func TestConflictManager(t *testing.T) {
 	for message, want := range map[string]string{
 		`conflict with "kubectl"`:                                            "kubectl",
@@ -159,7 +177,6 @@ func TestRevisionTemplate(t *testing.T) {
 		t.Error("a torn revision has a template")
 	}
 }
-
 
 func FuzzServersWords(f *testing.F) {
 	f.Add(`conflict with "kubectl" using v1`)

@@ -204,12 +204,15 @@ func (l *link) freeze() {
 // eventually waits for a condition, at most 30 s.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
 	for !condition() {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatalf("did not come about: %s", what)
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 }
 

@@ -34,6 +34,7 @@ func newRoot(p *process) *cobra.Command {
 			"and an ordered plan; and runs the plan so that at every step the system still survives\n" +
 			"the failures that it promised to survive.",
 		SilenceUsage: true, SilenceErrors: true,
+		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.configure(cmd) },
 	}
 	root.SetIn(p.in)
@@ -128,17 +129,17 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 // groupCommand is a command that only has subcommands.
 func groupCommand(use, short string, children ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: use, Short: short,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return invalidInput{fmt.Errorf("%q is no command of %s (see `%s --help`)", args[0], cmd.CommandPath(), cmd.CommandPath())}
-		},
-	}
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: helpOrUnknown}
 	cmd.AddCommand(children...)
 	return cmd
+}
+
+// helpOrUnknown is what a command that only has subcommands does by itself.
+func helpOrUnknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	return invalidInput{fmt.Errorf("%q is no command of %s (see `%s --help`)", args[0], cmd.CommandPath(), cmd.CommandPath())}
 }
 
 // readFile reads a whole file, with errors for people.

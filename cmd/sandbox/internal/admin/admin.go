@@ -45,12 +45,12 @@ func (s Settings) Of(cluster string) pods.Delays {
 // Change is what `sandbox db set` asks for; what is nil stays. Durations are nanoseconds in JSON.
 type Change struct {
 	Cluster            string         `json:"cluster,omitempty"` // empty means every cluster
-	StartDelay         *time.Duration `json:"start_delay,omitempty"`
-	PullDelay          *time.Duration `json:"pull_delay,omitempty"`
-	TerminationDelay   *time.Duration `json:"termination_delay,omitempty"`
-	CrashBackOff       *time.Duration `json:"crash_back_off,omitempty"`
-	UnderReplicatedFor *time.Duration `json:"under_replicated_for,omitempty"`
-	DeadAfter          *time.Duration `json:"dead_after,omitempty"`
+	StartDelay         *time.Duration `json:"start_delay_ns,omitempty"`
+	PullDelay          *time.Duration `json:"pull_delay_ns,omitempty"`
+	TerminationDelay   *time.Duration `json:"termination_delay_ns,omitempty"`
+	CrashBackOff       *time.Duration `json:"crash_back_off_ns,omitempty"`
+	UnderReplicatedFor *time.Duration `json:"under_replicated_for_ns,omitempty"`
+	DeadAfter          *time.Duration `json:"dead_after_ns,omitempty"`
 }
 
 // Apply gives the settings with the change made. A change for every cluster also changes those that

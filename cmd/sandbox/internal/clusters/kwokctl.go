@@ -67,7 +67,7 @@ func (m Manager) create(ctx context.Context, spec *state.Spec, cluster state.Clu
 func (m Manager) kwokctl(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, m.Binaries.Path("kwokctl"), args...)
 	cmd.Dir = m.Dir.Path
-	cmd.Env = append(environment(), "KWOK_WORKDIR="+m.Dir.KwokHome(),
+	cmd.Env = append(environment(), "KWOK_WORKDIR="+m.Dir.KwokHome(), "KUBECACHEDIR="+filepath.Join(m.Dir.KwokHome(), "kubectl"),
 		"PATH="+m.Binaries.Dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -23,10 +23,10 @@ type World struct {
 // Settings are how long the database takes to get over things.
 type Settings struct {
 	// UnderReplicatedFor is how long ranges stay under-replicated after a node came back.
-	UnderReplicatedFor time.Duration `json:"under_replicated_for"`
+	UnderReplicatedFor time.Duration `json:"under_replicated_for_ns"`
 	// DeadAfter is how long a node is down before its replicas are made anew elsewhere (CockroachDB's
 	// server.time_until_store_dead, 5 minutes).
-	DeadAfter time.Duration `json:"dead_after"`
+	DeadAfter time.Duration `json:"dead_after_ns"`
 }
 
 // Database is one CockroachDB cluster.

@@ -17,11 +17,11 @@ const (
 
 // Delays are how long things take on a cluster's nodes.
 type Delays struct {
-	Pull         time.Duration `json:"pull"`          // from binding until containers run
-	Start        time.Duration `json:"start"`         // from running until ready
-	Termination  time.Duration `json:"termination"`   // from deletion until the pod is gone, at most its grace period
-	CrashFirst   time.Duration `json:"crash_first"`   // first wait of CrashLoopBackOff; it doubles
-	CrashLongest time.Duration `json:"crash_longest"` // where the doubling ends
+	Pull         time.Duration `json:"pull_ns"`          // from binding until containers run
+	Start        time.Duration `json:"start_ns"`         // from running until ready
+	Termination  time.Duration `json:"termination_ns"`   // from deletion until the pod is gone, at most its grace period
+	CrashFirst   time.Duration `json:"crash_first_ns"`   // first wait of CrashLoopBackOff; it doubles
+	CrashLongest time.Duration `json:"crash_longest_ns"` // where the doubling ends
 }
 
 // pullRetry is how long ErrImagePull stands before it becomes ImagePullBackOff.

@@ -26,7 +26,7 @@ func statusOf(pod *corev1.Pod, line *Timeline, facts Facts, phase phase, now tim
 	status.HostIP, status.HostIPs = facts.HostIP, []corev1.HostIP{{IP: facts.HostIP}}
 	status.PodIP, status.PodIPs = facts.PodIP, []corev1.PodIP{{IP: facts.PodIP}}
 	if status.StartTime == nil {
-		status.StartTime = &metav1.Time{Time: line.Bound}
+		status.StartTime = stampOf(line.Bound)
 	}
 	ready := phase == phaseStarted && isReady(pod, line, facts, now)
 	completed := ready && runsToCompletion(pod)
@@ -76,7 +76,7 @@ func podPhase(containers []corev1.ContainerStatus, completed bool) corev1.PodPha
 // containerStatus is what one container looks like.
 func containerStatus(pod *corev1.Pod, container *corev1.Container, line *Timeline, phase phase, ready, completed bool, now time.Time) corev1.ContainerStatus {
 	status := corev1.ContainerStatus{Name: container.Name, Image: container.Image, Started: new(bool)}
-	started := metav1.NewTime(line.Started)
+	started := stamp(line.Started)
 	switch {
 	case phase == phasePulling:
 		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
@@ -96,7 +96,7 @@ func containerStatus(pod *corev1.Pod, container *corev1.Container, line *Timelin
 	}
 	if completed {
 		status.State.Terminated = &corev1.ContainerStateTerminated{
-			Reason: "Completed", StartedAt: started, FinishedAt: metav1.NewTime(now), ContainerID: status.ContainerID,
+			Reason: "Completed", StartedAt: started, FinishedAt: stamp(now), ContainerID: status.ContainerID,
 		}
 	}
 	return status
@@ -123,7 +123,7 @@ func setCrashed(status *corev1.ContainerStatus, pod *corev1.Pod, line *Timeline)
 			status.Name, pod.Name, pod.Namespace, pod.UID),
 	}
 	status.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-		ExitCode: 1, Reason: "Error", StartedAt: metav1.NewTime(line.Started), FinishedAt: metav1.NewTime(line.Crashed),
+		ExitCode: 1, Reason: "Error", StartedAt: stamp(line.Started), FinishedAt: stamp(line.Crashed),
 		ContainerID: containerID(pod, status.Name, line.Crashes),
 	}
 }
@@ -135,7 +135,7 @@ func initStatus(pod *corev1.Pod, container *corev1.Container, line *Timeline, ph
 		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: "PodInitializing"}
 		return status
 	}
-	started := metav1.NewTime(line.Started)
+	started := stamp(line.Started)
 	status.Ready = true
 	status.ImageID = imageID(container.Image)
 	status.ContainerID = containerID(pod, container.Name, 0)
@@ -155,7 +155,7 @@ func setConditions(pod *corev1.Pod, status *corev1.PodStatus, phase phase, ready
 	set := func(kind corev1.PodConditionType, value bool, reason, message string) {
 		setCondition(status, corev1.PodCondition{
 			Type: kind, Status: conditionStatus(value), Reason: reason, Message: message,
-			ObservedGeneration: pod.Generation, LastTransitionTime: metav1.NewTime(now),
+			ObservedGeneration: pod.Generation, LastTransitionTime: stamp(now),
 		})
 	}
 	reason, message := "", ""
@@ -181,6 +181,14 @@ func unready(status *corev1.PodStatus) []string {
 		}
 	}
 	return names
+}
+
+// stamp is a time as the API keeps it, in whole seconds, so that what was written equals what is read.
+func stamp(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
+
+func stampOf(t time.Time) *metav1.Time {
+	stamped := stamp(t)
+	return &stamped
 }
 
 func conditionStatus(value bool) corev1.ConditionStatus {

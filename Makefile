@@ -1,0 +1,132 @@
+# `make` alone lists the targets. Nothing here needs more than Go, git, make and bash; what is marked
+# (cc) also needs a C compiler, for the race detector. The first run of a target fetches Go modules.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME  ?= 20s
+SEEDS     ?= 5000
+CHECKS    ?= 5000
+BENCH     ?= .
+COUNT     ?= 10
+
+BIN       := $(CURDIR)/bin
+SANDBOX   := $(BIN)/sandbox
+RESULTS   := $(BIN)/test-results
+MODULES   := . cmd/sandbox
+LDFLAGS   := -s -w -X quorate.dev/quorate/cmd/internal/cli.Version=$(VERSION)
+TOOL      := go tool -modfile=$(CURDIR)/.tools/go.mod
+GOTESTSUM := $(TOOL) gotestsum --format pkgname --format-hide-empty-pkg
+RECORD    := $(CURDIR)/.ci/record $(RESULTS)
+
+# Packages whose tests use a running sandbox or the binaries it is made of, when told where they are.
+INTEGRATION := ./kustomize/build/... ./regions/kube/... ./cmd/internal/e2e/...
+# The sandbox that those tests share; down again when they end, however they end.
+SHARED      := make-test
+
+.PHONY: help
+help: ## list the targets
+	@echo 'usage: make TARGET [VARIABLE=value]'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Build and try
+
+.PHONY: build build-quorate build-sandbox
+build: build-quorate build-sandbox ## build bin/quorate and bin/sandbox
+
+build-quorate:
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/quorate ./cmd/quorate
+
+build-sandbox:
+	cd cmd/sandbox && CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(SANDBOX) .
+
+.PHONY: sandbox-binaries
+sandbox-binaries: build-sandbox ## build what the sandbox runs, once (about 10 minutes cold on two cores)
+	$(SANDBOX) build
+
+.PHONY: demo demo-down
+demo: build sandbox-binaries ## start three regions and deploy a database over them (about 10 minutes the first time)
+	PATH="$(BIN):$$PATH" docs/examples/bank/demo.sh
+
+demo-down: build-sandbox ## end the demo and leave nothing behind
+	$(SANDBOX) down --name demo
+
+##@ Test
+
+.PHONY: test
+test: ## run all tests, the sandbox included (cc; at most 10 minutes warm, about 25 cold, on two cores)
+	@rm -f $(RESULTS); mkdir -p $(BIN); started=$$SECONDS; status=0; \
+	for stage in build sandbox-binaries test-unit test-integration; do \
+		echo "== $$stage"; began=$$SECONDS; \
+		$(MAKE) --no-print-directory $$stage || { status=$$?; echo "make $$stage failed" >> $(RESULTS); break; }; \
+		echo "== $$stage: done in $$((SECONDS - began))s"; \
+	done; \
+	echo; echo "== summary, after $$((SECONDS - started))s"; cat $(RESULTS); \
+	if [ $$status = 0 ]; then echo 'all tests passed'; else echo 'TESTS FAILED'; fi; exit $$status
+
+.PHONY: test-unit
+test-unit: ## run the unit tests of both modules with the race detector (cc)
+	@mkdir -p $(BIN)
+	@$(GOTESTSUM) --post-run-command '$(RECORD) unit' -- -race -timeout 10m ./...
+	@cd cmd/sandbox && $(GOTESTSUM) --post-run-command '$(RECORD) unit/sandbox' -- -race -timeout 10m ./...
+
+# Here nothing may be skipped: a skipped test means that it was not given what it needs.
+.PHONY: test-integration
+test-integration: build sandbox-binaries ## run the tests that need real control planes, on loopback (cc)
+	@mkdir -p $(BIN); tools="$$($(SANDBOX) build --print-path)"; \
+	export QUORATE_SANDBOX=$(SANDBOX) QUORATE_KUBECTL="$$tools/kubectl" QUORATE_KUSTOMIZE="$$tools/kustomize"; \
+	export QUORATE_E2E=1 QUORATE_SANDBOX_IT=1; \
+	trap '$(SANDBOX) down --name $(SHARED)' EXIT; \
+	$(SANDBOX) up --name $(SHARED) --cluster one=test-region; \
+	QUORATE_TEST_KUBECONFIG="$$($(SANDBOX) kubeconfig --name $(SHARED))"; export QUORATE_TEST_KUBECONFIG; \
+	$(GOTESTSUM) --post-run-command '$(RECORD) integration all' -- -race -p 1 -count 1 -timeout 20m $(INTEGRATION); \
+	cd cmd/sandbox; \
+	$(GOTESTSUM) --post-run-command '$(RECORD) integration/sandbox all' -- -race -p 1 -count 1 -timeout 20m ./...
+
+.PHONY: soak
+soak: ## repeat the randomised tests with many more seeds: SEEDS=5000 CHECKS=5000 (cc; hours)
+	QUORATE_SEEDS=$(SEEDS) RAPID_CHECKS=$(CHECKS) $(GOTESTSUM) -- -race -count 1 -timeout 6h ./regions/... ./dns/... ./kustomize/... ./planner/...
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target in turn: FUZZTIME=20s
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file _ func; do \
+		echo "== $${func#func } in $$(dirname "$$file")"; \
+		(cd "$$(dirname "$$file")" && go test -run '^$$' -fuzz "^$${func#func }\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+	done
+
+.PHONY: bench
+bench: ## run the benchmarks and keep the results in bin/bench.txt for benchstat: BENCH=. COUNT=10
+	@mkdir -p $(BIN)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee $(BIN)/bench.txt
+
+##@ Keep in order
+
+.PHONY: lint
+lint: ## run golangci-lint, built from source at the version in .tools/go.mod (minutes the first time)
+	@for module in $(MODULES); do \
+		echo "== golangci-lint in $$module"; \
+		(cd $$module && $(TOOL) golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; \
+	done
+
+.PHONY: format
+format: ## rewrite the Go files in the project's format
+	@for module in $(MODULES); do (cd $$module && $(TOOL) golangci-lint fmt --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: generate generate-check
+generate: ## regenerate everything that is generated
+	@for module in $(MODULES); do (cd $$module && go generate ./...); done
+
+generate-check: ## fail if a generated file is stale
+	@.ci/unchanged $(MAKE) --no-print-directory generate
+
+.PHONY: docs
+docs: generate ## refresh the generated reference in docs/
+
+.PHONY: clean
+clean: ## remove bin/ (the sandbox's binaries stay in the cache)
+	rm -rf $(BIN)

@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"quorate.dev/quorate/planner/journal"
+)
+
+// The whole story on one deployment, with the controller's MaxUnavailableStatefulSet
+// gate on (the default since 1.37) and off (before).
+func TestStory(t *testing.T) {
+	for _, gate := range []struct{ name, flag string }{
+		{"gate-on", ""},
+		{"gate-off", "MaxUnavailableStatefulSet=false"},
+	} {
+		t.Run(gate.name, func(t *testing.T) {
+			t.Parallel()
+			var args []string
+			if gate.flag != "" {
+				args = []string{"--feature-gates", gate.flag}
+			}
+			b := newBank(t, sandbox(t, gate.name, args...), "story")
+			b.installs()
+			b.upgrades()
+			b.scalesOut()
+		})
+	}
+}
+
+// installs: region order, exactly one init, names, nothing left to do.
+func (b *bank) installs() {
+	b.t.Helper()
+	if r := b.expect(2, "plan", "--detailed-exitcode"); !strings.Contains(r.stdout, "initialise the database, once, in use1/story-0") {
+		b.t.Fatalf("the plan does not initialise in slot 0:\n%s", r.stdout)
+	}
+	b.apply()
+	b.expectSettled()
+	db := b.sandbox.database(b.t, b.settings.Name)
+	if len(db.Inits) != 1 || !strings.HasPrefix(db.Inits[0].Target, "story-0.use1.") {
+		b.t.Fatalf("inits: %+v, want exactly one, in use1/story-0", db.Inits)
+	}
+	var started []string
+	for _, e := range b.journals() {
+		if e.Event == journal.StepWrote && e.Kind == "scale" {
+			started = append(started, e.Cluster)
+		}
+	}
+	if !slices.Equal(started, clusterNames) {
+		b.t.Errorf("regions started in the order %v, want %v", started, clusterNames)
+	}
+	b.expectEmpty()
+}
+
+// upgrades: the canary first, one at a time over all clusters, judged causally.
+func (b *bank) upgrades() {
+	b.t.Helper()
+	before := len(b.journals())
+	recorded := record(b.t, b.sandbox, b.settings.Name)
+	b.write(func(s *settings) { s.Image = "v25.4.1" })
+	for _, step := range b.plan().Steps {
+		if !step.Disruptive() {
+			continue
+		}
+		if e := step.Exposure; !e.Survives["zone"] || e.Survives["region"] {
+			b.t.Errorf("%s: exposure %v, want that a zone may be lost and a region not", step.ID, e)
+		}
+	}
+	b.apply()
+	recorded.close()
+	order := recorded.judge(b.t, b.journals()[before:])
+	want := []string{
+		"usw1/story-2", "usw1/story-1", "usw1/story-0",
+		"use1/story-2", "use1/story-1", "use1/story-0",
+		"euw1/story-2", "euw1/story-1", "euw1/story-0",
+	}
+	if !slices.Equal(order, want) {
+		b.t.Errorf("replicas were updated in the order %v, want %v", order, want)
+	}
+	b.expectSettled()
+	b.expectEmpty()
+}
+
+// scalesOut: an edit of the file adds replicas, nothing restarts.
+func (b *bank) scalesOut() {
+	b.t.Helper()
+	recorded := record(b.t, b.sandbox, b.settings.Name)
+	b.write(func(s *settings) { s.Replicas["use1"] = 5; s.Replicas["euw1"] = 4 })
+	b.apply()
+	recorded.close()
+	for _, cluster := range clusterNames {
+		for _, e := range recorded.events[cluster] {
+			if !e.up && strings.HasSuffix(e.pod, "-0") {
+				b.t.Errorf("%s/%s went down during a scale-out", cluster, e.pod)
+			}
+		}
+	}
+	if db := b.sandbox.database(b.t, b.settings.Name); len(db.Inits) != 1 {
+		b.t.Errorf("the database was initialised %d times", len(db.Inits))
+	}
+	b.expectSettled()
+	b.expectEmpty()
+}

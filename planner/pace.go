@@ -1,0 +1,99 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// probe asks for the database's own health, where the profile knows how.
+func (b *builder) probe(after string) {
+	if b.in.Profile.Hooks.Gate == nil {
+		return
+	}
+	id := "gate"
+	if after != "" {
+		id = after + "/gate"
+	}
+	b.link(Step{
+		ID: id, Kind: KindProbe, Summary: "the database is healthy in all clusters",
+		Why:     "every expected member live, nothing under-replicated or unavailable, twice",
+		Payload: Payload{Duration: b.gateInterval()},
+	})
+}
+
+func (b *builder) gateInterval() string {
+	if own := b.in.Topology.Spec.Rollout.GateInterval; own != "" {
+		return own
+	}
+	return b.in.Profile.Hooks.Gate.Interval
+}
+
+// soakTime is longer for the canary: the first replicas, by position from 0,
+// that come to run the new template.
+func (b *builder) soakTime(position int) time.Duration {
+	rollout := b.in.Topology.Spec.Rollout
+	if position >= 0 && position < rollout.Canary.Replicas {
+		return rollout.Canary.SoakDuration()
+	}
+	return rollout.SoakDuration()
+}
+
+func (b *builder) soak(after string, duration time.Duration) {
+	if duration <= 0 {
+		return
+	}
+	b.link(Step{
+		ID: after + "/soak", Kind: KindSoak, Summary: "all replicas stay ready for " + duration.String(),
+		Payload: Payload{Duration: duration.String()},
+	})
+}
+
+func (b *builder) restAll() {
+	for _, s := range b.sites {
+		for _, p := range s.pools {
+			b.rest(s, p)
+		}
+	}
+}
+
+// rest raises a partition to the replica count once every replica is updated, so
+// that nobody's template change moves pods unasked.
+func (b *builder) rest(s site, p pool) {
+	if p.live == nil {
+		return
+	}
+	replicas := p.had
+	if !b.initialised {
+		replicas = max(p.live.Replicas, p.want)
+	}
+	owned := slices.Contains(p.live.PartitionManagers, RolloutManager) && slices.Contains(p.live.ReplicasManagers, RolloutManager)
+	if !b.lowered[s.id(p, 0)] && owned && p.live.Partition >= replicas {
+		return
+	}
+	b.link(Step{
+		ID: s.cluster.Name + "/rest/" + p.name, Kind: KindPartition, Cluster: s.cluster.Name, Region: s.region,
+		Summary: fmt.Sprintf("hold %s/%s at partition %d", s.cluster.Name, p.name, replicas),
+		Why:     restReason(p, owned),
+		Payload: Payload{Pool: p.name, Partition: &replicas, Condition: ConditionSettled},
+	})
+}
+
+func restReason(p pool, owned bool) string {
+	if !owned {
+		return "quorate takes over replicas and partition" + ownersText(p.live.ReplicasManagers)
+	}
+	return "at rest nobody's template change moves pods"
+}
+
+// RolloutManager is the field manager that alone owns replicas and partition.
+const RolloutManager = "quorate-rollout"
+
+func ownersText(managers []string) string {
+	others := slices.DeleteFunc(slices.Clone(managers), func(m string) bool { return m == RolloutManager })
+	if len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (replicas is owned by %s)", strings.Join(others, ", "))
+}

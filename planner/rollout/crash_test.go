@@ -1,0 +1,92 @@
+package rollout_test
+
+import (
+	"testing"
+)
+
+// kind is one command to be interrupted: what was true before it, and what it wants.
+type kind struct {
+	name     string
+	prepared func(*fleet)
+	wanted   wanted
+}
+
+func kinds() []kind {
+	bigger := want(imageOne)
+	bigger.replicas = map[string]int{"east": 4, "west": 3, "north": 4}
+	one := func(f *fleet) { f.mustApply(want(imageOne), "install") }
+	return []kind{
+		{"install", func(*fleet) {}, want(imageOne)},
+		{"update", one, want(imageTwo)},
+		{"scale-out", one, bigger},
+		{"recovery", func(f *fleet) { one(f); _ = f.apply(want(imageBad), "bad") }, want(imageThree)},
+	}
+}
+
+// every is the distance between the crash points that are tried: all of them, but
+// in a short or race-detected run only some.
+func every() int {
+	switch {
+	case testing.Short():
+		return 11
+	case raceEnabled:
+		return 5
+	}
+	return 1
+}
+
+// After a crash before or after any write, the same command ends in the same state.
+func TestCrashAtEveryWrite(t *testing.T) {
+	for _, k := range kinds() {
+		for _, f := range []fault{crashBefore, crashAfter} {
+			name := k.name + "/before"
+			if f == crashAfter {
+				name = k.name + "/after"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				points := 0
+				for at := 1; crashAt(t, k, f, at); at += every() {
+					points++
+				}
+				if points < 100/every() && k.name != "scale-out" {
+					t.Errorf("only %d crash points", points)
+				}
+				t.Logf("%d crash points", points)
+			})
+		}
+	}
+}
+
+// crashAt runs a command, kills it at its n-th write and runs it again. It is
+// false where the command ended before.
+func crashAt(t *testing.T, k kind, f fault, n int) (reached bool) {
+	opts := defaults()
+	opts.seed = uint64(n)
+	opts.gateOff = n%2 == 0
+	opts.nameLag = 2 * opts.nameLag
+	simulate(t, opts, func(world *fleet) {
+		k.prepared(world)
+		c := world.prepare(k.wanted, "killed")
+		c.fault = func(_ string, number int) fault {
+			if number == n {
+				return f
+			}
+			return fine
+		}
+		err := c.execute()
+		if reached = c.dead; !reached {
+			if err != nil {
+				t.Errorf("without a crash it ends with %v", account(err))
+			}
+			return
+		}
+		world.mustApply(k.wanted, "again")
+		world.settled(k.wanted)
+	})
+	if t.Failed() {
+		t.Logf("crash point %d", n)
+		return false
+	}
+	return reached
+}

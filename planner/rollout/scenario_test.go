@@ -1,0 +1,306 @@
+package rollout_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"quorate.dev/quorate/kustomize"
+	"quorate.dev/quorate/planner/rollout"
+	"quorate.dev/quorate/regions"
+)
+
+// worlds are the kinds of controller that a rollout meets.
+func worlds() map[string]options {
+	parallel, off, slow := defaults(), defaults(), defaults()
+	off.gateOff = true
+	slow.controllerLag, slow.watchLag, slow.nameLag = 4*time.Second, 8*time.Second, 5*time.Second
+	return map[string]options{"parallel": parallel, "gate-off": off, "laggard": slow}
+}
+
+// everywhere runs a scenario in each kind of world.
+func everywhere(t *testing.T, scenario func(*fleet)) {
+	t.Helper()
+	for name, opts := range worlds() {
+		t.Run(name, func(t *testing.T) { simulate(t, opts, scenario) })
+	}
+}
+
+// installed starts a scenario with a database at version one.
+func installed(f *fleet) wanted {
+	w := want(imageOne)
+	f.mustApply(w, "install")
+	f.settled(w)
+	return w
+}
+
+func TestInstall(t *testing.T) {
+	everywhere(t, func(f *fleet) { installed(f) })
+}
+
+// Regions start in rollout order, each when the one before runs and is named.
+func TestInstallInRegionOrder(t *testing.T) {
+	simulate(t, defaults(), func(f *fleet) {
+		installed(f)
+		last := -1
+		for _, line := range f.log {
+			for i, cluster := range rolloutOrder {
+				if !strings.Contains(line, " "+cluster+"/bank-") || !strings.Contains(line, "created at") {
+					continue
+				}
+				if i < last {
+					t.Errorf("%s after a later region: %s", cluster, line)
+				}
+				last = i
+			}
+		}
+		if last != len(rolloutOrder)-1 {
+			t.Errorf("the last region was not seen")
+		}
+	})
+}
+
+func TestUpdate(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		f.mustApply(two, "update")
+		f.settled(two)
+		if got, expected := f.tookDown(), updateOrder(two); !slices.Equal(got, expected) {
+			t.Errorf("taken down %v, want %v", got, expected)
+		}
+	})
+}
+
+// The gate of a profile without hooks is its replicas' readiness.
+func TestUpdateWithoutGate(t *testing.T) {
+	simulate(t, defaults(), func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		two.profile = func(p *kustomize.Profile) { p.Hooks.Gate = nil }
+		f.mustApply(two, "update")
+		f.settled(two)
+	})
+}
+
+func TestUpdateWithMinReadySeconds(t *testing.T) {
+	opts := defaults()
+	opts.minReady = 7
+	simulate(t, opts, func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		f.mustApply(two, "update")
+		f.settled(two)
+	})
+}
+
+// stopped asserts that a run stopped with an account that holds every text.
+func stopped(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	var s *rollout.Stopped
+	if !errors.As(err, &s) {
+		t.Fatalf("the run ended with %v, want an account of where it stopped", err)
+	}
+	for _, text := range texts {
+		if !strings.Contains(s.Account(), text) {
+			t.Errorf("the account does not say %q:\n%s", text, s.Account())
+		}
+	}
+}
+
+func TestBrokenImageStopsAfterOneReplica(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		installed(f)
+		began := time.Now()
+		c := f.prepare(want(imageBad), "bad")
+		stopped(t, c.execute(), "west/bank-2 does not start", imageBad, "west: bank 2 of 3 ready", "apply", "ImagePull")
+		if took := time.Since(began); took > 3*time.Minute {
+			t.Errorf("it took %s to say so", took)
+		}
+		if got := f.tookDown(); len(got) != 1 {
+			t.Errorf("taken down: %v", got)
+		}
+		early := slices.ContainsFunc(c.events, func(e rollout.Event) bool {
+			return e.Type == rollout.EventStepWait && strings.Contains(e.Message, "ErrImagePull") && strings.Contains(e.Message, imageBad)
+		})
+		if !early {
+			t.Errorf("the image was not named while it waited")
+		}
+	})
+}
+
+func TestCorrectedTopologyRecovers(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		installed(f)
+		_ = f.apply(want(imageBad), "bad")
+		three := want(imageThree)
+		f.mustApply(three, "good")
+		f.settled(three)
+	})
+}
+
+// Going back to the version before restarts the replica that had left it, alone.
+func TestRollbackRestartsOnlyWhatHadLeft(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		one := installed(f)
+		_ = f.apply(want(imageBad), "bad")
+		f.mustApply(one, "back")
+		f.settled(one)
+		if got := f.tookDown(); len(got) != 1 {
+			t.Errorf("taken down while serving: %v", got)
+		}
+	})
+}
+
+// A set with pod management OrderedReady does not replace a pod that is stuck.
+// Its pods become ready without the database, which such a set needs to start at all.
+func TestOrderedReady(t *testing.T) {
+	for _, gateOff := range []bool{false, true} {
+		opts := defaults()
+		opts.ordered, opts.gateOff, opts.selfReady = true, gateOff, true
+		simulate(t, opts, func(f *fleet) {
+			noInit := func(p *kustomize.Profile) { p.Hooks.Init, p.Hooks.Gate = nil, nil }
+			w := func(image string) wanted { w := want(image); w.profile = noInit; return w }
+			f.mustApply(w(imageOne), "install")
+			f.database.initialised = true // from here on the rules hold
+			f.mustApply(w(imageTwo), "update")
+			_ = f.apply(w(imageBad), "bad")
+			f.mustApply(w(imageThree), "good")
+			for _, image := range f.images() {
+				if image != imageThree {
+					t.Errorf("a replica runs %s", image)
+				}
+			}
+		})
+	}
+}
+
+func (f *fleet) images() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []string
+	for _, name := range f.names() {
+		for _, p := range f.clusters[name].pods {
+			out = append(out, p.image)
+		}
+	}
+	return out
+}
+
+// A wrong image before anything was initialised is replaced at once, twice over.
+func TestWrongImageAtInstallation(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		stopped(t, f.apply(want(imageBad), "bad"), "does not start")
+		stopped(t, f.apply(want("other:broken"), "worse"), "does not start", "other:broken")
+		f.mustApply(want(imageTwo), "good")
+		f.settled(want(imageTwo))
+	})
+}
+
+func TestReplicaDeletedByHandMakesItWait(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		c := f.prepare(two, "update")
+		c.on = func(e rollout.Event) {
+			if e.Type == rollout.EventStepDone && strings.HasSuffix(e.Step, "west/partition/bank-2/soak") {
+				north := f.clusters["north"]
+				north.sets["bank"].remove(north.pods["bank-1"], "hand")
+			}
+		}
+		if err := c.execute(); err != nil {
+			t.Fatal(account(err))
+		}
+		f.settled(two)
+		waited := slices.ContainsFunc(c.events, func(e rollout.Event) bool {
+			return e.Type == rollout.EventStepWait && strings.Contains(e.Message, "north/bank-1")
+		})
+		if !waited {
+			t.Errorf("it did not wait for north/bank-1")
+		}
+	})
+}
+
+func TestUnreachableClusterStopsTheRun(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		c := f.prepare(two, "update")
+		c.on = func(e rollout.Event) {
+			if e.Type == rollout.EventStepDone && e.Step == "west/partition/bank-2" {
+				f.darken("east", true)
+			}
+		}
+		err := c.execute()
+		stopped(t, err, "east", "does not answer")
+		if !errors.As(err, &darkError{}) {
+			t.Errorf("the error does not carry the cluster's own: %v", err)
+		}
+		if got := f.tookDown(); len(got) != 1 {
+			t.Errorf("taken down: %v", got)
+		}
+		f.do(func() { f.darken("east", false) })
+		time.Sleep(2 * leaseTTL)
+		f.mustApply(two, "again")
+		f.settled(two)
+	})
+}
+
+// A short outage is waited out.
+func TestShortOutageIsWaitedOut(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		c := f.prepare(two, "update")
+		c.on = func(e rollout.Event) {
+			if e.Type == rollout.EventStepStart && e.Step == "east/partition/bank-1" {
+				f.darken("north", true)
+				f.after(time.Minute, func() { f.darken("north", false) })
+			}
+		}
+		if err := c.execute(); err != nil {
+			t.Fatal(account(err))
+		}
+		f.settled(two)
+	})
+}
+
+// darken makes a cluster's API server answer no more, or again.
+func (f *fleet) darken(name string, dark bool) {
+	f.logf("%s dark: %t", name, dark)
+	f.lastHand = time.Now()
+	f.clusters[name].dark = dark
+	f.clusters[name].touch()
+}
+
+func TestScaleOut(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		installed(f)
+		more := want(imageOne)
+		more.replicas = map[string]int{"east": 4, "west": 5, "north": 3}
+		f.mustApply(more, "scale")
+		f.settled(more)
+	})
+}
+
+func TestUpdateAndScaleOutTogether(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		installed(f)
+		more := want(imageTwo)
+		more.replicas = map[string]int{"east": 4, "west": 3, "north": 3}
+		f.mustApply(more, "both")
+		f.settled(more)
+	})
+}
+
+func TestUpdateOfTwoAtOnce(t *testing.T) {
+	simulate(t, defaults(), func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		two.edit = func(topology *regions.Topology) { topology.Spec.Rollout.MaxUnavailable = 2 }
+		f.mustApply(two, "update")
+		f.settled(two)
+	})
+}

@@ -1,0 +1,160 @@
+package rollout_test
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"quorate.dev/quorate/planner"
+	"quorate.dev/quorate/planner/journal"
+	"quorate.dev/quorate/regions"
+)
+
+// invariants are what must hold at every event, whatever fails.
+type invariants struct {
+	*fleet
+	violations []string
+	downBy     map[regions.ReplicaID]string // who took down what is down now
+	order      []regions.ReplicaID          // what runs took down while it served, in order
+	lastHand   time.Time                    // when somebody else last disturbed something
+	allUpSince time.Time                    // zero while something is down
+	took       string                       // the run that took down the last one
+	profiled   bool                         // the profile has a gate
+}
+
+func newInvariants(f *fleet) invariants {
+	return invariants{fleet: f, downBy: map[regions.ReplicaID]string{}, profiled: true}
+}
+
+func (i *invariants) violation(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	i.logf("VIOLATION %s", text)
+	i.violations = append(i.violations, text)
+}
+
+// observeHealth keeps account of who is down and since when all are up.
+func (i *invariants) observeHealth() {
+	down := map[regions.ReplicaID]bool{}
+	for _, c := range i.clusters {
+		for _, id := range c.down() {
+			down[id] = true
+		}
+	}
+	for id := range i.downBy {
+		if !down[id] {
+			delete(i.downBy, id)
+		}
+	}
+	switch {
+	case len(down) > 0:
+		i.allUpSince = time.Time{}
+	case i.allUpSince.IsZero():
+		i.allUpSince = time.Now()
+	}
+}
+
+// takenDown holds the rules of a disruption against what is true at that moment.
+func (i *invariants) takenDown(p *pod, why string) {
+	if why == "hand" {
+		i.lastHand = time.Now()
+	}
+	if i.downBy[p.id] == "" && p.up() {
+		i.downBy[p.id] = why
+	}
+	if why == "hand" || !i.database.initialised || !p.up() {
+		return
+	}
+	others := 0
+	for id, by := range i.downBy {
+		if id != p.id && by != "hand" {
+			others++
+		}
+	}
+	if budget := i.topology.Spec.Rollout.MaxUnavailable; others+1 > budget {
+		i.violation("%s was taken down while %d others were down by a run", p.id, others)
+	}
+	quiet := time.Since(i.lastHand) > 2*time.Second
+	if quiet && i.profiled && i.database.underReplicated(time.Now()) > 0 {
+		i.violation("%s was taken down while ranges were under-replicated", p.id)
+	}
+	i.checkSoak(p)
+	i.order = append(i.order, p.id)
+	i.took = p.lastWriter
+}
+
+// checkSoak: within one run all replicas stayed up for the soak since the one before.
+func (i *invariants) checkSoak(p *pod) {
+	n := len(i.order)
+	if n == 0 || i.took != p.lastWriter {
+		return
+	}
+	soak := i.topology.Spec.Rollout.SoakDuration()
+	if n <= i.topology.Spec.Rollout.Canary.Replicas {
+		soak = i.topology.Spec.Rollout.Canary.SoakDuration()
+	}
+	if time.Since(i.lastHand) < 2*time.Minute+soak {
+		return // somebody else's disturbance has rules of its own
+	}
+	if i.allUpSince.IsZero() || time.Since(i.allUpSince) < soak {
+		i.violation("%s was taken down before the soak of %s had passed", p.id, soak)
+	}
+}
+
+// permitted holds the rules of a write: the lock, and an intent in the journal.
+func (r *run) permitted(cluster, op string) {
+	for _, name := range r.names() {
+		if !r.clusters[name].lease.heldBy(r.id, time.Now()) {
+			r.violation("%s in %s by run %s without the Lease of %s", op, cluster, r.id, name)
+		}
+	}
+	for _, e := range r.open {
+		if e.Cluster == cluster || e.Kind == string(planner.KindInit) || e.Cluster == "" {
+			return
+		}
+	}
+	r.violation("%s in %s without an intent in the journal", op, cluster)
+}
+
+// decided holds the rules of a disruptive write against the picture that it was
+// decided on: fresh, complete, and with nobody else down.
+func (r *run) decided(cluster, op string, targets []regions.ReplicaID) {
+	if !r.database.initialised || len(targets) == 0 {
+		return
+	}
+	if len(targets) > 1 {
+		r.violation("%s frees several replicas at once: %v", op, targets)
+	}
+	intent, found := r.lastIntent(cluster)
+	if !found {
+		r.violation("%s without an intent", op)
+		return
+	}
+	others := 0
+	for _, name := range r.names() {
+		version, err := strconv.Atoi(intent.Seen[name]["pods"])
+		if err != nil {
+			r.violation("%s was decided without a picture of %s", op, name)
+			continue
+		}
+		if version < r.floor[name] {
+			r.violation("%s was decided on an old picture of %s (%d < %d)", op, name, version, r.floor[name])
+		}
+		for _, id := range r.clusters[name].history[version].down {
+			if id != targets[0] {
+				others++
+			}
+		}
+	}
+	if others+len(targets) > r.topology.Spec.Rollout.MaxUnavailable {
+		r.violation("%s was decided while %d others were down in the picture", op, others)
+	}
+}
+
+func (r *run) lastIntent(cluster string) (journal.Entry, bool) {
+	for i := len(r.entries) - 1; i >= 0; i-- {
+		if e := r.entries[i]; e.Event == journal.StepIntended && e.Cluster == cluster {
+			return e, true
+		}
+	}
+	return journal.Entry{}, false
+}
