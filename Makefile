@@ -51,10 +51,10 @@ sandbox-binaries: build-sandbox ## build what the sandbox runs, once (about 10 m
 
 .PHONY: demo demo-down
 demo: build sandbox-binaries ## start three regions and deploy a database over them (about 10 minutes the first time)
-	PATH="$(BIN):$$PATH" docs/examples/bank/demo.sh
+	bash docs/examples/bank/demo.sh up
 
 demo-down: build-sandbox ## end the demo and leave nothing behind
-	$(SANDBOX) down --name demo
+	bash docs/examples/bank/demo.sh down
 
 ##@ Test
 

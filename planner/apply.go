@@ -66,7 +66,8 @@ func (b *builder) recordOutdated(s site) bool {
 // holdBefore raises the partition of every pool whose template changes, so that
 // applying the template moves no pod; after an unfinished update too, since its
 // partition may have been left low. It also stops a controller that rolls by
-// itself, since someone applied a template with the partition low.
+// itself, since a run crashed right after it lowered the partition, or someone applied
+// a template by hand.
 func (b *builder) holdBefore(s site, before string) string {
 	if !b.initialised {
 		return before
@@ -74,7 +75,7 @@ func (b *builder) holdBefore(s site, before string) string {
 	for _, p := range s.pools {
 		why := "a new template must not move a pod by itself"
 		if !p.templateChanged {
-			why = "its controller updates more than one replica by itself"
+			why = "its controller may update replicas by itself at any moment"
 		}
 		if p.live == nil || p.live.Partition >= p.live.Replicas || !p.templateChanged && !rollsByItself(s, p) {
 			continue
@@ -89,11 +90,13 @@ func (b *builder) holdBefore(s site, before string) string {
 	return before
 }
 
-// rollsByItself: the partition lets more than one outdated replica go. A run
-// lowers it to the highest outdated ordinal at most.
+// rollsByItself: the partition lets a healthy outdated replica go, so that its
+// controller may take it down at any moment, whatever else is down by then.
 func rollsByItself(s site, p pool) bool {
-	outdated := s.outdated(p)
-	return len(outdated) > 0 && outdated[0] > p.live.Partition
+	return slices.ContainsFunc(s.outdated(p), func(ordinal int) bool {
+		pod := FindPod(s.obs.State, s.id(p, ordinal))
+		return ordinal >= p.live.Partition && pod != nil && pod.Up()
+	})
 }
 
 // shared are the objects of which others own fields with our values: applying

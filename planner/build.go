@@ -99,13 +99,20 @@ func (b *builder) disrupt(s Step) {
 		b.refuse(Refusal{
 			Code: "breaks-promise", Cluster: s.Cluster, Step: s.ID,
 			Message: "while " + s.Summary + ": " + reason + b.silence(),
-			Hint:    "lower survive.whileUpdating, or add replicas or regions",
+			Hint:    promiseHint(exposure),
 		})
 	}
 	b.link(s)
 	for _, id := range s.Disrupts {
 		delete(b.ledger.down, id) // the step ends with the replica back
 	}
+}
+
+func promiseHint(e regions.Exposure) string {
+	if !e.Available() {
+		return "add replicas or regions, and let them become ready, before this one is taken down"
+	}
+	return "lower survive.whileUpdating, or add replicas or regions"
 }
 
 // silence says that replicas count as down because they could not be seen.

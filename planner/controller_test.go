@@ -7,10 +7,15 @@ import (
 	"quorate.dev/quorate/regions"
 )
 
-// reconcileAll is the StatefulSet controllers of all clusters, until none has
-// anything to do (stateful_set_control.go of Kubernetes 1.37, maxUnavailable 1).
-func (e engine) reconcileAll() {
-	for _, k := range e.clusters {
+// reconcileAll is the StatefulSet controllers of a cluster (of all, where none is
+// named), until none has anything to do (stateful_set_control.go of Kubernetes
+// 1.37, maxUnavailable 1). A controller that rolls by itself, since someone left its
+// partition low, is slower than the plan's first steps.
+func (e engine) reconcileAll(cluster string) {
+	for name, k := range e.clusters {
+		if cluster != "" && cluster != name {
+			continue
+		}
 		for _, s := range k.sets {
 			for e.reconcile(s) {
 			}
@@ -63,16 +68,14 @@ func (e engine) create(s *set, ordinal, born int) {
 	s.claims = max(s.claims, ordinal+1)
 }
 
-// complete counts the update as done once every pod runs it.
+// complete counts the update as done once every pod runs it, also where there is none.
 func (s *set) complete() {
 	for ordinal := range s.replicas {
 		if p := s.pods[ordinal]; p == nil || !p.up || p.image != s.image {
 			return
 		}
 	}
-	if s.replicas > 0 || s.current == "" {
-		s.current = s.image
-	}
+	s.current = s.image
 }
 
 // founded tells whether pods can become ready.

@@ -119,7 +119,7 @@ func (e engine) act(s planner.Step) {
 			e.heal(p.Targets)
 		}
 	}
-	e.reconcileAll()
+	e.reconcileAll(s.Cluster)
 }
 
 func (e engine) apply(s planner.Step) {

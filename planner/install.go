@@ -27,11 +27,14 @@ func (b *builder) planInstallation() {
 	}
 	for _, r := range b.regionOrder() {
 		if r.silent() {
-			return
+			break
 		}
 		b.startRegion(r)
 	}
-	b.completeInstallation()
+	if !b.blind() {
+		b.completeInstallation()
+	}
+	b.restAll()
 }
 
 // completeInstallation initialises the database once every replica runs.
@@ -46,7 +49,6 @@ func (b *builder) completeInstallation() {
 		Payload: Payload{Condition: ConditionReady, Targets: b.allTargets()},
 	})
 	b.probe("")
-	b.restAll()
 }
 
 // regionOrder groups the sites by region, in rollout order.

@@ -94,7 +94,7 @@ func (b *builder) refuseWrongCluster(s site) {
 		return
 	}
 	for _, other := range b.neighbours(s) {
-		if other.cluster.Namespace == s.cluster.Namespace {
+		if other.cluster.Namespace == s.cluster.Namespace && other.cluster.Name < s.cluster.Name { // once a pair
 			b.refuse(Refusal{
 				Code: "wrong-cluster", Cluster: s.cluster.Name,
 				Message: fmt.Sprintf("contexts %q and %q reach the same cluster (UID %s), in which %s and %s would share namespace %s",

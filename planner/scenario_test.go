@@ -1,7 +1,6 @@
 package planner_test
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -241,8 +240,14 @@ func golden(t *testing.T, name, got string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(want, []byte(got)) {
-		t.Errorf("plan %s has changed (go test -update writes it anew):\n%s\nwant:\n%s", name, got, want)
+	have, wanted := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	for i := range min(len(have), len(wanted)) {
+		if have[i] != wanted[i] {
+			t.Fatalf("plan %s has changed (go test -update writes it anew), first in line %d:\n%s\nwant:\n%s", name, i+1, have[i], wanted[i])
+		}
+	}
+	if len(have) != len(wanted) {
+		t.Fatalf("plan %s has %d lines, want %d (go test -update writes it anew)", name, len(have), len(wanted))
 	}
 }
 

@@ -174,19 +174,20 @@ func (s site) replicas(p pool, n int) []regions.ReplicaID {
 }
 
 // outdated are the ordinals of the replicas that the desired template does not
-// run on yet, highest first: the order in which the controller updates. A pod
-// that is missing counts, unless it can only come back at the desired template.
+// run on yet, highest first: the order in which the controller updates. A pod that
+// is missing or going counts, unless it can only come back at the desired template:
+// at which one it does depends on the partition at that moment.
 func (s site) outdated(p pool) []int {
 	if p.live == nil {
 		return nil
 	}
 	var out []int
 	for ordinal := p.had - 1; ordinal >= 0; ordinal-- {
-		pod := FindPod(s.obs.State, s.id(p, ordinal))
-		if pod == nil && p.target != "" && p.live.CurrentRevision == p.target {
-			continue
+		revision := p.live.CurrentRevision
+		if pod := FindPod(s.obs.State, s.id(p, ordinal)); pod != nil && !pod.Terminating {
+			revision = pod.Revision
 		}
-		if p.target == "" || pod == nil || pod.Revision != p.target {
+		if p.target == "" || revision != p.target {
 			out = append(out, ordinal)
 		}
 	}

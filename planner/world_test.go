@@ -37,6 +37,7 @@ type cluster struct {
 	sets        map[string]*set
 	shared      []string // who co-owns every object
 	edit        func(*regions.ObjectState)
+	onDelete    bool
 }
 
 // set is a StatefulSet as its controller knows it.
@@ -127,11 +128,13 @@ func (w *world) observe(c regions.Cluster) planner.Observation {
 		return planner.Observation{Cluster: c.Name, Unreachable: k.unreachable}
 	}
 	o := planner.Observation{Cluster: c.Name, State: k.state}
+	o.State.Claims = slices.Clone(k.state.Claims)
 	for ref := range k.objects {
 		o.State.NamespaceExists = o.State.NamespaceExists || ref.Kind == "Namespace"
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.sets)) {
 		k.sets[name].observe(c, name, &o.State)
+		o.State.StatefulSets[len(o.State.StatefulSets)-1].OnDelete = k.onDelete
 	}
 	for _, object := range w.overlay(c) {
 		state := regions.ObjectState{Ref: planner.RefOf(object), After: object, Shared: k.shared}

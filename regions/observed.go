@@ -59,18 +59,19 @@ type Revision struct {
 
 // PodState is one replica's pod.
 type PodState struct {
-	ID          ReplicaID
-	UID         string
-	Revision    string // label controller-revision-hash
-	Phase       string // Pending, Running, Succeeded, Failed
-	Ready       bool
-	ReadySince  time.Time
-	Terminating bool
-	IPs         []string
-	Node        string
-	Zone        string // label topology.kubernetes.io/zone of the pod (KEP-4742), else of its node
-	Image       string // of the database's container
-	Restarts    int
+	ID              ReplicaID
+	UID             string
+	ResourceVersion string
+	Revision        string // label controller-revision-hash
+	Phase           string // Pending, Running, Succeeded, Failed
+	Ready           bool
+	ReadySince      time.Time
+	Terminating     bool
+	IPs             []string
+	Node            string
+	Zone            string // label topology.kubernetes.io/zone of the pod (KEP-4742), else of its node
+	Image           string // of the database's container
+	Restarts        int
 	// Waiting says why the pod is not running, such as ImagePullBackOff or
 	// CrashLoopBackOff, or Unschedulable; empty where nothing is known to be wrong.
 	Waiting        string

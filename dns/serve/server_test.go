@@ -11,6 +11,7 @@ import (
 	"time"
 
 	mdns "github.com/miekg/dns"
+	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"quorate.dev/quorate/dns/query"
 	"quorate.dev/quorate/dns/serve"
@@ -42,10 +43,10 @@ func start(t *testing.T, c serve.Config) (*serve.Server, string) {
 	return server, address
 }
 
-// eventually asks until the answer is as wanted, or fails after five seconds.
+// eventually asks until the answer is as wanted, or fails after half a minute.
 func eventually(t *testing.T, address, name, want string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var got string
 	for ctx.Err() == nil {
@@ -68,9 +69,12 @@ func eventually(t *testing.T, address, name, want string) {
 func TestServerOnTheWire(t *testing.T) {
 	const n = 200
 	cluster := newCluster(t, "use1")
+	var pods []discoveryv1.Endpoint
 	for i := range n {
-		cluster.put(t, fmt.Sprintf("slice-%d", i/100), slicePod(fmt.Sprintf("bank-%d", i), fmt.Sprintf("uid-%d", i), fmt.Sprintf("10.1.%d.%d", i/200, i%200+1)))
+		pods = append(pods, slicePod(fmt.Sprintf("bank-%d", i), fmt.Sprintf("uid-%d", i), fmt.Sprintf("10.1.0.%d", i+1)))
 	}
+	cluster.put(t, "slice-0", pods[:100]...) // a slice holds a hundred
+	cluster.put(t, "slice-1", pods[100:]...)
 	topology := bank()
 	topology.Spec.Regions = topology.Spec.Regions[:1]
 	topology.Spec.Regions[0].Clusters[0].Replicas = n

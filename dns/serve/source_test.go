@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -228,7 +229,7 @@ func TestUnreachableKeepsItsNames(t *testing.T) {
 
 func waitStatus(t *testing.T, server *serve.Server, what string, ok func(serve.SourceStatus) bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		status := server.Status()
 		if len(status) == 1 && ok(status[0]) {
@@ -249,16 +250,19 @@ func TestLatency(t *testing.T) {
 	if err := server.WaitSynced(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	var slowest time.Duration
+	var took []time.Duration
 	for i := 2; i < 30; i++ {
 		ip := fmt.Sprintf("10.1.0.%d", i)
 		changed := time.Now()
 		use1.set(t, newSlice("s", "bank-headless", slicePod("bank-0", fmt.Sprint("uid", i), ip)))
 		eventually(t, address, "bank-0.use1."+origin, "NOERROR["+ip+"]")
-		slowest = max(slowest, time.Since(changed))
+		took = append(took, time.Since(changed))
 	}
-	t.Logf("slowest of 28 changes: %v", slowest)
-	if slowest > time.Second {
-		t.Errorf("a change took %v to be answered", slowest)
+	slices.Sort(took)
+	median := took[len(took)/2]
+	t.Logf("of %d changes: median %v, slowest %v", len(took), median, took[len(took)-1])
+	// Milliseconds on an idle machine; the median bears a busy one, and still tells a delay of our own.
+	if median > 250*time.Millisecond {
+		t.Errorf("half of the changes took more than %v to be answered", median)
 	}
 }

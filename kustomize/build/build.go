@@ -15,9 +15,11 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/json"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/yaml"
 )
 
@@ -31,7 +33,8 @@ var oneAtATime sync.Mutex //nolint:gochecknoglobals // see above
 // slash-separated and relative to one root. The result is what kubectl kustomize
 // prints for the same directory, byte for byte: its reading order of resources
 // (legacy, unless the kustomization has sortOptions), its load restrictions (no
-// file outside of a kustomization's own root), no plugins, no Helm.
+// file outside of a kustomization's own root), no plugins, no Helm. It depends on
+// the files alone, whatever was built before.
 func Build(files map[string][]byte, dir string) ([]byte, error) {
 	memory := filesys.MakeFsInMemory()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -41,15 +44,46 @@ func Build(files map[string][]byte, dir string) ([]byte, error) {
 	}
 	oneAtATime.Lock()
 	defer oneAtATime.Unlock()
-	built, err := krusty.MakeKustomizer(options()).Run(memory, path.Join("/", dir))
+	if bringsSchema(files) {
+		openapi.ResetOpenAPI()
+		defer openapi.ResetOpenAPI()
+	}
+	out, err := run(memory, path.Join("/", dir))
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", dir, err)
 	}
-	out, err := built.AsYaml()
+	return out, nil
+}
+
+// run calls kustomize. It panics on a schema that it cannot parse
+// (kyaml/openapi, initSchema): bad input, and so an error.
+func run(memory filesys.FileSystem, dir string) (out []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("kustomize gave up: %v", p)
+		}
+	}()
+	built, err := krusty.MakeKustomizer(options()).Run(memory, dir)
 	if err != nil {
-		return nil, fmt.Errorf("build %s: write the result as YAML: %w", dir, err)
+		return nil, err
+	}
+	if out, err = built.AsYaml(); err != nil {
+		return nil, fmt.Errorf("write the result as YAML: %w", err)
 	}
 	return out, nil
+}
+
+// bringsSchema tells whether a kustomization among the files may name a schema of
+// its own. kustomize would mix it with the one in memory and keep it for every
+// later build (fluxcd/pkg#1237). Parsing the built-in schema again takes a while,
+// so that other builds share it.
+func bringsSchema(files map[string][]byte) bool {
+	for name, data := range files {
+		if slices.Contains(konfig.RecognizedKustomizationFileNames(), path.Base(name)) && bytes.Contains(data, []byte("openapi")) {
+			return true
+		}
+	}
+	return false
 }
 
 func options() *krusty.Options {

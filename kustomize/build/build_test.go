@@ -2,6 +2,7 @@ package build_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,12 +75,19 @@ func TestEqualsWhatTheToolsPrint(t *testing.T) {
 			}
 			for _, name := range []string{"one", "three", "streams"} {
 				r := rendered(t, name)
-				dir := onDisk(t, r.Files)
-				for _, o := range r.Overlays {
-					compare(t, r.Files, o.Dir, exec.CommandContext(t.Context(), binary, append(tool.args, filepath.Join(dir, o.Dir))...))
-				}
+				compareAll(t, r.Files, r.Overlays, binary, tool.args...)
 			}
+			r := rendered(t, "three")
+			compareAll(t, withOwnSchema(r.Files), r.Overlays, binary, tool.args...)
 		})
+	}
+}
+
+func compareAll(t *testing.T, files map[string][]byte, overlays []kustomize.Overlay, binary string, args ...string) {
+	t.Helper()
+	dir := onDisk(t, files)
+	for _, o := range overlays {
+		compare(t, files, o.Dir, exec.CommandContext(t.Context(), binary, append(args, filepath.Join(dir, o.Dir))...))
 	}
 }
 
@@ -118,22 +126,47 @@ func TestClaimTemplatesCarryNoLabels(t *testing.T) {
 	}
 }
 
+// ownSchema knows StatefulSets whose containers are replaced, not merged by name.
+const ownSchema = `{"definitions": {"set": {
+  "x-kubernetes-group-version-kind": [{"group": "apps", "kind": "StatefulSet", "version": "v1"}], "type": "object",
+  "properties": {"spec": {"type": "object", "properties": {"template": {"type": "object", "properties": {"spec": {"type": "object",
+    "properties": {"containers": {"type": "array", "items": {"type": "object"}}}}}}}}}}}}`
+
+// A kustomization may bring a schema, which kustomize keeps for the whole process:
+// were a build not alone, its lists would be merged by the schema of another.
 func TestBuildsMayRunAtOnce(t *testing.T) {
 	r := rendered(t, "three")
 	want, err := build.Build(r.Files, "overlays/use1")
 	if err != nil {
 		t.Fatal(err)
 	}
+	own := withOwnSchema(r.Files)
+	wantOwn, err := build.Build(own, "overlays/use1")
+	if err != nil || bytes.Equal(want, wantOwn) {
+		t.Fatalf("the schema has no effect: %v", err)
+	}
 	var wg sync.WaitGroup
-	for range 8 {
+	for range 3 {
 		wg.Go(func() {
-			got, err := build.Build(r.Files, "overlays/use1")
-			if err != nil || !bytes.Equal(got, want) {
-				t.Errorf("a concurrent build differs: %v", err)
+			if got, err := build.Build(own, "overlays/use1"); err != nil || !bytes.Equal(got, wantOwn) {
+				t.Errorf("a schema of its own is mixed with another: %v", err)
+			}
+		})
+		wg.Go(func() {
+			if got, err := build.Build(r.Files, "overlays/use1"); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("another build's schema has an effect: %v", err)
 			}
 		})
 	}
 	wg.Wait()
+}
+
+func withOwnSchema(files map[string][]byte) map[string][]byte {
+	const overlay = "overlays/use1/kustomization.yaml"
+	own := maps.Clone(files)
+	own["overlays/use1/schema.json"] = []byte(ownSchema)
+	own[overlay] = append(bytes.Clone(files[overlay]), "openapi: {path: schema.json}\n"...)
+	return own
 }
 
 func TestBuildErrors(t *testing.T) {
@@ -145,6 +178,10 @@ func TestBuildErrors(t *testing.T) {
 		"a file outside of the root": {map[string]string{
 			"overlays/a/kustomization.yaml": "resources: [../../secret.yaml]", "secret.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n",
 		}, "is not in or below"},
+		"a schema that cannot be parsed": {map[string]string{
+			"overlays/a/kustomization.yaml": "resources: [a.yaml]\nnamespace: a\nopenapi: {path: s.json}", "overlays/a/s.json": "{",
+			"overlays/a/a.yaml": "apiVersion: v1\nkind: A\nmetadata: {name: a}\n",
+		}, "invalid schema file"},
 		"a plugin": {map[string]string{
 			"overlays/a/kustomization.yaml": "generators: [g.yaml]",
 			"overlays/a/g.yaml":             "apiVersion: v1\nkind: G\nmetadata:\n  name: g\n  annotations:\n    config.kubernetes.io/function: |\n      exec: {path: /bin/true}\n",

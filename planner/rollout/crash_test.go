@@ -11,15 +11,21 @@ type kind struct {
 	wanted   wanted
 }
 
+// The fleet is the smallest that survives a region, so that there are few writes to try.
 func kinds() []kind {
-	bigger := want(imageOne)
-	bigger.replicas = map[string]int{"east": 4, "west": 3, "north": 4}
-	one := func(f *fleet) { f.mustApply(want(imageOne), "install") }
+	small := func(image string) wanted {
+		w := want(image)
+		w.replicas = map[string]int{"east": 2, "west": 2, "north": 1}
+		return w
+	}
+	bigger := small(imageOne)
+	bigger.replicas = map[string]int{"east": 3, "west": 2, "north": 2}
+	one := func(f *fleet) { f.mustApply(small(imageOne), "install") }
 	return []kind{
-		{"install", func(*fleet) {}, want(imageOne)},
-		{"update", one, want(imageTwo)},
+		{"install", func(*fleet) {}, small(imageOne)},
+		{"update", one, small(imageTwo)},
 		{"scale-out", one, bigger},
-		{"recovery", func(f *fleet) { one(f); _ = f.apply(want(imageBad), "bad") }, want(imageThree)},
+		{"recovery", func(f *fleet) { one(f); _ = f.apply(small(imageBad), "bad") }, small(imageThree)},
 	}
 }
 
@@ -49,7 +55,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 				for at := 1; crashAt(t, k, f, at); at += every() {
 					points++
 				}
-				if points < 100/every() && k.name != "scale-out" {
+				if points < 50/every() {
 					t.Errorf("only %d crash points", points)
 				}
 				t.Logf("%d crash points", points)
@@ -61,6 +67,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 // crashAt runs a command, kills it at its n-th write and runs it again. It is
 // false where the command ended before.
 func crashAt(t *testing.T, k kind, f fault, n int) (reached bool) {
+	t.Helper()
 	opts := defaults()
 	opts.seed = uint64(n)
 	opts.gateOff = n%2 == 0
@@ -84,9 +91,5 @@ func crashAt(t *testing.T, k kind, f fault, n int) (reached bool) {
 		world.mustApply(k.wanted, "again")
 		world.settled(k.wanted)
 	})
-	if t.Failed() {
-		t.Logf("crash point %d", n)
-		return false
-	}
 	return reached
 }

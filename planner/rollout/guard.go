@@ -62,9 +62,33 @@ func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, act 
 // gated: the database has a gate, and holds something that it can be asked about.
 func (b stepBase) gated() bool { return b.Profile.Hooks.Gate != nil && b.plan.Promise.InForce }
 
-// mends tells whether the act repairs only what is down, which costs nothing.
+// mends tells whether the act repairs only what does not come back by itself,
+// which costs nothing.
 func (b stepBase) mends(v view, targets []regions.ReplicaID) bool {
-	return len(targets) > 0 && allDown(planner.Down(v.all()), targets)
+	return len(targets) > 0 && !slices.ContainsFunc(targets, func(id regions.ReplicaID) bool { return !stuck(v, id) })
+}
+
+// stuck: the replica is down, and making its pod anew may mend that. One that is
+// merely starting may serve by the time its controller takes it down.
+func stuck(v view, id regions.ReplicaID) bool {
+	state := v.states[id.Cluster]
+	set, pod := planner.FindSet(state, id.Pool), planner.FindPod(state, id)
+	if set == nil || pod == nil || pod.Up() || pod.Terminating {
+		return false
+	}
+	return pod.Waiting != "" || pod.Revision != set.CurrentRevision
+}
+
+// starting says which targets are down and come back by themselves.
+func starting(v view, targets []regions.ReplicaID) []string {
+	var out []string
+	down := downReasons(v)
+	for _, id := range targets {
+		if down[id] != "" && !stuck(v, id) {
+			out = append(out, down[id])
+		}
+	}
+	return out
 }
 
 // retry turns what can mend itself (a changed object, a condition that does not
@@ -92,6 +116,9 @@ func (b stepBase) forbids(ctx context.Context, v view, targets []regions.Replica
 	if b.mends(v, targets) {
 		return nil
 	}
+	if missing := starting(v, targets); len(missing) > 0 {
+		return missing
+	}
 	return b.promiseBlocker(v, others, targets)
 }
 
@@ -107,10 +134,6 @@ func unseenSets(v view) []string {
 		}
 	}
 	return out
-}
-
-func allDown(down map[regions.ReplicaID]bool, targets []regions.ReplicaID) bool {
-	return !slices.ContainsFunc(targets, func(id regions.ReplicaID) bool { return !down[id] })
 }
 
 func (b stepBase) promiseBlocker(v view, others map[regions.ReplicaID]string, targets []regions.ReplicaID) []string {

@@ -44,11 +44,8 @@ func TestRandomHistories(t *testing.T) {
 	for lane := range lanes {
 		t.Run(fmt.Sprintf("lane-%d", lane), func(t *testing.T) {
 			t.Parallel()
-			for seed := first + lane; seed <= last && !t.Failed(); seed += lanes {
+			for seed := first + lane; seed <= last; seed += lanes {
 				history(t, uint64(seed))
-				if t.Failed() {
-					t.Logf("seed %d: QUORATE_SEED=%d go test -run TestRandomHistories ./planner/rollout", seed, seed)
-				}
 			}
 		})
 	}
@@ -75,6 +72,7 @@ func history(t *testing.T, seed uint64) {
 		for i, w := range commands {
 			h.until(w, fmt.Sprintf("c%d", i))
 		}
+		time.Sleep(time.Minute) // virtual: what was deleted by hand at the very end is back
 		f.settled(commands[len(commands)-1])
 	})
 }

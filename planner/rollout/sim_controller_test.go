@@ -36,6 +36,7 @@ type set struct {
 	revisions       []regions.Revision
 	syncing         bool
 	lastWriter      string // the run that wrote it last
+	lastWritten     time.Time
 }
 
 func (s *set) podName(ordinal int) string { return s.setName + "-" + strconv.Itoa(ordinal) }

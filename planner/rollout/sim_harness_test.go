@@ -176,13 +176,17 @@ func simulate(t *testing.T, opts options, scenario func(*fleet)) {
 	})
 }
 
-// tail is the end of what happened; all of it with QUORATE_TRACE.
+// tail is what led to the first broken invariant, or to the end; all of it with QUORATE_TRACE.
 func (f *fleet) tail() string {
 	lines := f.log
 	if os.Getenv("QUORATE_TRACE") == "" {
-		lines = lines[max(0, len(lines)-40):]
+		if first := slices.IndexFunc(lines, func(line string) bool { return strings.Contains(line, "VIOLATION") }); first >= 0 {
+			lines = lines[:first+1]
+		}
+		lines = lines[max(0, len(lines)-60):]
 	}
-	return strings.Join(lines, "\n")
+	return fmt.Sprintf("seed %d (QUORATE_SEED=%d go test -run TestRandomHistories ./planner/rollout, where it is a random history)\n%s",
+		f.opts.seed, f.opts.seed, strings.Join(lines, "\n"))
 }
 
 // settled checks the state in which every successful apply ends.

@@ -68,7 +68,7 @@ func (p podsPort) Delete(ctx context.Context, cluster string, seen regions.PodSt
 		}
 		p.permitted(cluster, "delete pod")
 		p.decided(cluster, "delete "+seen.ID.String(), []regions.ReplicaID{seen.ID})
-		q.lastWriter = p.id
+		q.lastWriter, q.lastWritten = p.id, time.Now()
 		q.remove(q, "run")
 		return nil
 	})

@@ -282,7 +282,7 @@ func (p setsPort) SetRollout(ctx context.Context, cluster, pool string, replicas
 			p.violation("%s adds several replicas", op)
 		}
 		p.decided(cluster, op, p.freed(s, partition))
-		s.lastWriter = p.id
+		s.lastWriter, s.lastWritten = p.id, time.Now()
 		s.rolloutOwned = true
 		p.logf("  [%s] %s", p.id, op)
 		s.write(func(n *spec) { n.replicas, n.partition = replicas, partition })

@@ -121,7 +121,7 @@ func (r replaceStep) perform(ctx context.Context) error {
 		state := seen.states[r.step.Cluster]
 		for _, id := range r.step.Payload.Targets {
 			pod := planner.FindPod(state, id)
-			if pod == nil || pod.Terminating || pod.Up() || onRevision(state, id) == "" || r.starting(state, *pod) {
+			if pod == nil || pod.Terminating || pod.Up() || onRevision(state, id) == "" {
 				continue
 			}
 			if err := r.remove(ctx, *pod); err != nil {
@@ -130,13 +130,6 @@ func (r replaceStep) perform(ctx context.Context) error {
 		}
 		return nil
 	})
-}
-
-// starting: the pod was made anew since the plan, at the revision that it should
-// come back at, and nothing is known to be wrong with it.
-func (r replaceStep) starting(state regions.ClusterState, pod regions.PodState) bool {
-	set := planner.FindSet(state, pod.ID.Pool)
-	return r.plan.Promise.InForce && set != nil && pod.Revision == set.CurrentRevision && pod.Waiting == ""
 }
 
 func (r replaceStep) verify(ctx context.Context) error {

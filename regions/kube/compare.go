@@ -153,8 +153,7 @@ func refused(err error) bool {
 
 // answer is the API server's own sentence.
 func answer(err error) string {
-	var hidden *redacted
-	if errors.As(err, &hidden) {
+	if hidden, ok := errors.AsType[*redacted](err); ok {
 		return hidden.text
 	}
 	var status apierrors.APIStatus

@@ -184,7 +184,7 @@ func mayBeTemplate(template, pool string, sets []*appsv1.StatefulSet) bool {
 
 func podState(pod *corev1.Pod, id regions.ReplicaID, container string, zones map[string]string) regions.PodState {
 	state := regions.PodState{
-		ID: id, UID: string(pod.UID), Revision: pod.Labels[appsv1.ControllerRevisionHashLabelKey],
+		ID: id, UID: string(pod.UID), ResourceVersion: pod.ResourceVersion, Revision: pod.Labels[appsv1.ControllerRevisionHashLabelKey],
 		Phase: string(pod.Status.Phase), Terminating: pod.DeletionTimestamp != nil,
 		Node: pod.Spec.NodeName, Zone: cmp.Or(pod.Labels[corev1.LabelTopologyZone], zones[pod.Spec.NodeName]),
 	}

@@ -34,8 +34,10 @@ func TestConflictManager(t *testing.T) {
 }
 
 func managedBy(manager, fields string) metav1.ManagedFieldsEntry {
-	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply,
-		FieldsV1: metav1.NewFieldsV1(fields)}
+	return metav1.ManagedFieldsEntry{
+		Manager: manager, Operation: metav1.ManagedFieldsOperationApply,
+		FieldsV1: metav1.NewFieldsV1(fields),
+	}
 }
 
 func TestOwners(t *testing.T) {
@@ -99,7 +101,8 @@ func TestValueAtTakesAnyPath(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	status := func(name, reason string) corev1.ContainerStatus {
 		return corev1.ContainerStatus{Name: name, State: corev1.ContainerState{
-			Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "because"}}}
+			Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: "because"},
+		}}
 	}
 	running := corev1.ContainerStatus{Name: "db", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}
 	unscheduled := corev1.PodCondition{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/3 nodes"}
@@ -112,8 +115,10 @@ func TestWaiting(t *testing.T) {
 		{"starting", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{status("db", "ContainerCreating")}}, "", ""},
 		{"behind init", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{status("db", "PodInitializing")}}, "", ""},
 		{"no image", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{running, status("db", "ErrImagePull")}}, "ErrImagePull", "container db: because"},
-		{"init crashes", corev1.PodStatus{InitContainerStatuses: []corev1.ContainerStatus{status("init", "CrashLoopBackOff")},
-			ContainerStatuses: []corev1.ContainerStatus{status("db", "PodInitializing")}}, "CrashLoopBackOff", "container init: because"},
+		{"init crashes", corev1.PodStatus{
+			InitContainerStatuses: []corev1.ContainerStatus{status("init", "CrashLoopBackOff")},
+			ContainerStatuses:     []corev1.ContainerStatus{status("db", "PodInitializing")},
+		}, "CrashLoopBackOff", "container init: because"},
 		{"unscheduled", corev1.PodStatus{Conditions: []corev1.PodCondition{unscheduled}}, "Unschedulable", "0/3 nodes"},
 	}
 	for _, tc := range cases {
@@ -127,21 +132,27 @@ func TestPodState(t *testing.T) {
 	controller := true
 	now := metav1.NewTime(time.Unix(1000, 0))
 	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "db-7", UID: "u", DeletionTimestamp: &now,
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "db-7", UID: "u", ResourceVersion: "8", DeletionTimestamp: &now,
 			Labels:          map[string]string{appsv1.ControllerRevisionHashLabelKey: "db-1"},
-			OwnerReferences: []metav1.OwnerReference{{Kind: "StatefulSet", Name: "db", Controller: &controller}}},
+			OwnerReferences: []metav1.OwnerReference{{Kind: "StatefulSet", Name: "db", Controller: &controller}},
+		},
 		Spec: corev1.PodSpec{NodeName: "n1", Containers: []corev1.Container{{Name: "side", Image: "s"}, {Name: "db", Image: "d"}}},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: "10.0.0.1"}, {IP: "fd00::1"}},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodRunning, PodIPs: []corev1.PodIP{{IP: "10.0.0.1"}, {IP: "fd00::1"}},
 			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now}},
-			ContainerStatuses: []corev1.ContainerStatus{{Name: "side", RestartCount: 9}, {Name: "db", RestartCount: 2}}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "side", RestartCount: 9}, {Name: "db", RestartCount: 2}},
+		},
 	}
 	id, ok := replicaOf(pod, []string{"db"})
 	if !ok || id.Ordinal != 7 {
 		t.Fatalf("%v, %v", id, ok)
 	}
 	got := podState(pod, id, "db", map[string]string{"n1": "z1"})
-	want := regions.PodState{ID: id, UID: "u", Revision: "db-1", Phase: "Running", Ready: true, ReadySince: now.Time, Terminating: true,
-		IPs: []string{"10.0.0.1", "fd00::1"}, Node: "n1", Zone: "z1", Image: "d", Restarts: 2}
+	want := regions.PodState{
+		ID: id, UID: "u", ResourceVersion: "8", Revision: "db-1", Phase: "Running", Ready: true, ReadySince: now.Time, Terminating: true,
+		IPs: []string{"10.0.0.1", "fd00::1"}, Node: "n1", Zone: "z1", Image: "d", Restarts: 2,
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v\nwant %+v", got, want)
 	}

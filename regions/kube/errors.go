@@ -211,8 +211,7 @@ func statusCode(err error) int {
 func gather(errs []error) error {
 	var all *multierror.Error
 	for _, err := range errs {
-		var lost *Unreachable
-		if errors.As(err, &lost) {
+		if _, lost := errors.AsType[*Unreachable](err); lost {
 			return err
 		}
 		if err != nil {

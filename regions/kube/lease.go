@@ -80,6 +80,13 @@ func (c *Cluster) AcquireLease(ctx context.Context, namespace, name string, requ
 	})
 }
 
+// SightLease notes that the Lease was seen in this state at this time. AcquireLease
+// counts from the first sighting, so a caller that looks at all clusters first waits
+// for dead holders in all of them at once and not one after another.
+func (c *Cluster) SightLease(namespace, name string, state regions.LeaseState, now time.Time) {
+	c.leases.unchangedSince(namespace+"/"+name, state, now)
+}
+
 func (r LeaseRequest) check() error {
 	if r.Holder == "" || r.Duration < time.Second {
 		return fmt.Errorf("a holder and a duration of at least a second are needed, not %q and %s", r.Holder, r.Duration)

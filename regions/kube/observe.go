@@ -2,6 +2,11 @@ package kube
 
 import (
 	"context"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"quorate.dev/quorate/regions"
 )
@@ -32,6 +37,7 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 	var listing listing
 	var record regions.Record
 	var lease *regions.LeaseState
+	var elsewhere []string
 	err := together(
 		func() (err error) { facts, err = c.facts(ctx, scope); return err },
 		func() (err error) { listing, err = c.list(ctx, scope.Namespace); return err },
@@ -40,11 +46,40 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 			lease, err = c.readLease(ctx, scope.Namespace, ObjectName(scope.Deployment))
 			return err
 		},
+		func() (err error) { elsewhere, err = c.recordsElsewhere(ctx, scope); return err },
 	)
 	if err != nil {
 		return regions.ClusterState{Cluster: c.name, Region: scope.Region}, err
 	}
 	state := c.assemble(scope, facts, listing)
-	state.Record, state.Lease = record, lease
+	state.Record, state.Lease, state.ElsewhereNamespaces = record, lease, elsewhere
 	return state, nil
+}
+
+// recordsElsewhere are the other namespaces that hold a record of the deployment: its
+// namespace was changed in the topology. Where ConfigMaps may not be listed in all namespaces
+// nothing is known of it.
+func (c *Cluster) recordsElsewhere(ctx context.Context, scope Scope) ([]string, error) {
+	var list *corev1.ConfigMapList
+	err := c.request(ctx, "list records in all namespaces", func(ctx context.Context) (err error) {
+		list, err = c.clientset.CoreV1().ConfigMaps(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+			LabelSelector: managedByLabel + "=" + ManagerQuorate,
+			FieldSelector: "metadata.name=" + ObjectName(scope.Deployment),
+		})
+		return err
+	})
+	switch {
+	case apierrors.IsForbidden(err):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	var out []string
+	for _, record := range list.Items {
+		if record.Namespace != scope.Namespace {
+			out = append(out, record.Namespace)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
 }

@@ -81,8 +81,10 @@ func TestExec(t *testing.T) {
 	no := false
 	_, err = pods.Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "p"},
-		Spec: corev1.PodSpec{NodeName: state.Nodes[0].Name, AutomountServiceAccountToken: &no,
-			Containers: []corev1.Container{{Name: "c", Image: "example.com/tool:v1"}}},
+		Spec: corev1.PodSpec{
+			NodeName: state.Nodes[0].Name, AutomountServiceAccountToken: &no,
+			Containers: []corev1.Container{{Name: "c", Image: "example.com/tool:v1"}},
+		},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)

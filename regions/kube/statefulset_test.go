@@ -199,8 +199,7 @@ func TestSetRolloutPrecondition(t *testing.T) {
 	if !errors.Is(err, ErrChanged) {
 		t.Errorf("%v, want ErrChanged", err)
 	}
-	var conflict *Conflict
-	if errors.As(err, &conflict) {
+	if _, conflicts := errors.AsType[*Conflict](err); conflicts {
 		t.Error("a changed resourceVersion was taken for a conflict over fields")
 	}
 	if set := observeSet(t, c, namespace); set.Partition != 4 {

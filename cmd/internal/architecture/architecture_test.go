@@ -169,8 +169,7 @@ func goList(t *testing.T, args ...string) []listedPackage {
 	cmd.Dir = repository
 	out, err := cmd.Output()
 	if err != nil {
-		var failed *exec.ExitError
-		if errors.As(err, &failed) {
+		if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 			t.Fatalf("%v: %v: %s", cmd.Args, err, failed.Stderr)
 		}
 		t.Fatalf("%v: %v", cmd.Args, err)

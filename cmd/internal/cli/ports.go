@@ -97,7 +97,7 @@ func (p setsPort) SetRollout(ctx context.Context, cluster, pool string, replicas
 type podsPort struct{ w *wired }
 
 func (p podsPort) Delete(ctx context.Context, cluster string, pod regions.PodState) error {
-	return changed(p.w.clusters[cluster].DeletePod(ctx, p.w.scopes[cluster].Namespace, pod.ID.Pod(), pod.UID, ""))
+	return changed(p.w.clusters[cluster].DeletePod(ctx, p.w.scopes[cluster].Namespace, pod.ID.Pod(), pod.UID, pod.ResourceVersion))
 }
 
 func (p podsPort) Exec(ctx context.Context, id regions.ReplicaID, argv []string) (rollout.ExecResult, error) {

@@ -83,17 +83,18 @@ func (a *app) readSettings(known *pflag.FlagSet) error {
 	if path == "" {
 		return nil
 	}
-	a.settings.SetConfigFile(path)
-	a.settings.SetConfigType("yaml")
-	if err := a.settings.ReadInConfig(); err != nil {
+	file := viper.New()
+	file.SetConfigFile(path)
+	file.SetConfigType("yaml")
+	if err := file.ReadInConfig(); err != nil {
 		return invalidInput{fmt.Errorf("settings file %s: %w", path, err)}
 	}
-	for key := range a.settings.AllSettings() {
-		if known.Lookup(key) == nil && !a.settings.IsSet(key) {
+	for _, key := range file.AllKeys() {
+		if known.Lookup(key) == nil {
 			return invalidInput{fmt.Errorf("settings file %s: %q is no setting", path, key)}
 		}
 	}
-	return nil
+	return a.settings.MergeConfigMap(file.AllSettings())
 }
 
 func (a *app) json() bool { return a.settings.GetString("output") == "json" }

@@ -103,6 +103,9 @@ func (w *wired) observeOne(ctx context.Context, name string, compare bool) (plan
 	if err != nil {
 		return o, fmt.Errorf("look at cluster %s: %w", name, err)
 	}
+	if o.State.Lease != nil {
+		w.clusters[name].SightLease(w.scopes[name].Namespace, planner.LockName(w.topology.Metadata.Name), *o.State.Lease, w.now())
+	}
 	return o, nil
 }
 

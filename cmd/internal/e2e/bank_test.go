@@ -43,7 +43,7 @@ spec:
     limits: {cpu: 100m, memory: 64Mi}
   survive: {failure: region, voters: 5}
   tls: {mode: disabled}
-  dns: {zone: {{.Name}}.db.example.com, ttl: 5s, publish: [{serve: {listen: "127.0.0.1:0"}}]}
+  dns: {zone: {{.Name}}.db.example.com, ttl: 5s, publish: [{serve: {listen: "127.0.0.1:5300"}}]}
   rollout:
     order: [us-west1, us-east1, europe-west1]
     soak: {{.Soak}}

@@ -233,15 +233,15 @@ func TestCorrectedInstallation(t *testing.T) {
 	b := newBank(t, sandbox(t, "gate-on"), "fixed")
 	b.write(func(s *settings) { s.Image = "broken"; s.Timeout = "12s" })
 	b.expect(1, "apply", "--auto-approve")
-	if db := b.sandbox.database(t, "fixed"); len(db.Inits) != 0 {
-		t.Fatalf("a database that does not run was initialised: %+v", db)
+	if inits := b.sandbox.inits(t, "fixed"); len(inits) != 0 {
+		t.Fatalf("a database that does not run was initialised in %v", inits)
 	}
 	b.write(func(s *settings) { s.Image = "v25.4.0"; s.Timeout = "60s" })
 	b.apply()
 	b.expectSettled()
 	b.expectEmpty()
-	if db := b.sandbox.database(t, "fixed"); len(db.Inits) != 1 {
-		t.Fatalf("inits: %+v, want one", db.Inits)
+	if inits := b.sandbox.inits(t, "fixed"); len(inits) != 1 {
+		t.Fatalf("inits: %v, want one", inits)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -100,32 +99,29 @@ func (w *world) downAll() {
 	}
 }
 
-// databaseState is what the played database tells of one deployment.
-type databaseState struct {
-	ClusterID string `json:"clusterID"`
-	Inits     []struct {
-		Target string `json:"target"`
-	} `json:"inits"`
-}
-
-// database reads the played database of a namespace.
-func (h *sandboxHandle) database(t *testing.T, namespace string) databaseState {
+// inits are the replicas (cluster/namespace/pod) in which a database of the
+// namespace was initialised, over all databases that were ever founded there.
+func (h *sandboxHandle) inits(t *testing.T, namespace string) []string {
 	t.Helper()
-	var all struct {
-		Databases map[string]databaseState `json:"databases"`
+	var world struct {
+		Databases []struct {
+			Inits []struct {
+				Target   string `json:"target"`
+				Accepted bool   `json:"accepted"`
+			} `json:"inits"`
+		} `json:"databases"`
 	}
 	out := h.must(t, "db", "state", "--name", h.name, "--output", "json")
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
+	if err := json.Unmarshal([]byte(out), &world); err != nil {
 		t.Fatalf("sandbox db state: %v\n%s", err, out)
 	}
-	return all.Databases[namespace]
-}
-
-func tempFile(t *testing.T, name, content string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
+	var targets []string
+	for _, db := range world.Databases {
+		for _, i := range db.Inits {
+			if i.Accepted && strings.Contains(i.Target, "/"+namespace+"/") {
+				targets = append(targets, i.Target)
+			}
+		}
 	}
-	return path
+	return targets
 }

@@ -37,9 +37,8 @@ func (b *bank) installs() {
 	}
 	b.apply()
 	b.expectSettled()
-	db := b.sandbox.database(b.t, b.settings.Name)
-	if len(db.Inits) != 1 || !strings.HasPrefix(db.Inits[0].Target, "story-0.use1.") {
-		b.t.Fatalf("inits: %+v, want exactly one, in use1/story-0", db.Inits)
+	if inits := b.sandbox.inits(b.t, b.settings.Name); !slices.Equal(inits, []string{"use1/story/story-0"}) {
+		b.t.Fatalf("inits: %v, want exactly one, in use1/story/story-0", inits)
 	}
 	var started []string
 	for _, e := range b.journals() {
@@ -96,8 +95,8 @@ func (b *bank) scalesOut() {
 			}
 		}
 	}
-	if db := b.sandbox.database(b.t, b.settings.Name); len(db.Inits) != 1 {
-		b.t.Errorf("the database was initialised %d times", len(db.Inits))
+	if inits := b.sandbox.inits(b.t, b.settings.Name); len(inits) != 1 {
+		b.t.Errorf("the database was initialised in %v", inits)
 	}
 	b.expectSettled()
 	b.expectEmpty()

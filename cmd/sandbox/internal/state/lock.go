@@ -41,13 +41,14 @@ func LockFile(ctx context.Context, path, waitsFor string) (func(), error) {
 	return func() { _ = lock.Unlock() }, nil
 }
 
-// Held tells whether some process holds the lock on the file at path.
+// Held tells whether some process holds the lock on the file at path. It looks by a shared lock, so
+// that several who look do not take each other for the holder.
 func Held(path string) (bool, error) {
 	if _, err := os.Stat(path); os.IsNotExist(err) {
 		return false, nil
 	}
 	lock := flock.New(path)
-	got, err := lock.TryLock()
+	got, err := lock.TryRLock()
 	if err != nil {
 		return false, fmt.Errorf("look at lock %s: %w", path, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -201,6 +202,27 @@ func TestLockFile(t *testing.T) {
 	if held, err := Held(path + ".other"); err != nil || held {
 		t.Errorf("a lock that never was: %t, %v", held, err)
 	}
+}
+
+func TestThoseWhoLookAreNoHolders(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := LockFile(context.Background(), path, "nobody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 200 {
+				if held, err := Held(path); held || err != nil {
+					t.Errorf("one who looks was taken for the holder: %v", err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestWriteFileReplaces(t *testing.T) {
