@@ -20,11 +20,14 @@ type engine struct {
 func (w *world) run(p *planner.Plan) {
 	w.Helper()
 	w.runFirst(p, len(p.Steps))
-	if p.Promise.InForce {
-		return
-	}
-	for _, k := range w.clusters {
-		k.state.Record.Database.Installed = "run"
+	slots := planner.Slots(w.input())
+	for name, k := range w.clusters {
+		if !p.Promise.InForce {
+			k.state.Record.Database.Installed = "run"
+		}
+		if got := k.state.Record.Database.Slots; !slices.Equal(got, slots) {
+			w.Fatalf("%s records the slots %v, they are %v", name, got, slots)
+		}
 	}
 }
 

@@ -73,6 +73,7 @@ func anySet(r *rapid.T, replicas int) string {
 // TestAnyPlan: of whatever state, a plan is well formed, the same again, and leads in
 // a world where all that can work does to a state of which the plan is empty.
 func TestAnyPlan(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		w := anyWorld(r)
 		p := w.build()
@@ -101,6 +102,7 @@ func TestAnyPlan(t *testing.T) {
 // TestAnySilence: no plan that is made without one of the clusters touches it,
 // initialises anything or panics.
 func TestAnySilence(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		w := anyWorld(r)
 		gone := rapid.SampledFrom(w.topology.OrderedClusters()).Draw(r, "silent").Name

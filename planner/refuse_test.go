@@ -19,12 +19,16 @@ func refused(p *planner.Plan) []string {
 	return slices.Compact(out)
 }
 
-func TestRefusals(t *testing.T) {
-	tests := map[string]struct {
-		code, cluster string
-		says          []string
-		edit          func(w *world)
-	}{
+// refusal is what makes a plan one that may not run, and what it says of it.
+type refusal struct {
+	code, cluster string
+	says          []string
+	edit          func(w *world)
+}
+
+// TestRefusedTopology: the topology and the clusters' records do not go together.
+func TestRefusedTopology(t *testing.T) {
+	checkRefusals(t, map[string]refusal{
 		"fewer replicas": {"scale-in", "use1", []string{"has 3 replicas and the topology says 2", "put 3 back"},
 			func(w *world) {
 				w.topology = deployment(w, "cockroachdb", "us: use1*2; west: usw1*3; eu: euw1*3", promised)
@@ -57,6 +61,12 @@ func TestRefusals(t *testing.T) {
 			}},
 		"no authority": {"no-authority", "usw1", []string{"spec.dns.authorities"},
 			func(w *world) { w.clusters["usw1"].state.Sandbox = false }},
+	})
+}
+
+// TestRefusedState: what is in the clusters cannot be led where the topology says.
+func TestRefusedState(t *testing.T) {
+	checkRefusals(t, map[string]refusal{
 		"another manager's value": {"conflict", "use1", []string{`StatefulSet/bank/bank: .spec.replicas, .spec.template is set by field manager "kubectl-edit"`},
 			edited("use1", func(o *regions.ObjectState) {
 				if o.Ref.Kind == "StatefulSet" {
@@ -88,7 +98,11 @@ func TestRefusals(t *testing.T) {
 				w.image = "B"
 				w.topology.Spec.Survive.WhileUpdating = regions.FailureRegion // validation refuses it as well
 			}},
-	}
+	})
+}
+
+func checkRefusals(t *testing.T, tests map[string]refusal) {
+	t.Helper()
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := installed(t, deployment(t, "cockroachdb", three, promised))

@@ -11,6 +11,7 @@ import (
 // TestSilentCluster: a cluster that does not answer is named, the others are
 // shown, and nothing that its silence makes unsafe is planned as if it were safe.
 func TestSilentCluster(t *testing.T) {
+	t.Parallel()
 	for name := range scenarios(t) {
 		for _, silent := range []string{"first", "last"} {
 			t.Run(name+"/"+silent, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 
 	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/planner/rollout"
-	"quorate.dev/quorate/regions"
 )
 
 // worlds are the kinds of controller that a rollout meets.
@@ -196,111 +195,5 @@ func TestWrongImageAtInstallation(t *testing.T) {
 		stopped(t, f.apply(want("other:broken"), "worse"), "does not start", "other:broken")
 		f.mustApply(want(imageTwo), "good")
 		f.settled(want(imageTwo))
-	})
-}
-
-func TestReplicaDeletedByHandMakesItWait(t *testing.T) {
-	everywhere(t, func(f *fleet) {
-		installed(f)
-		two := want(imageTwo)
-		c := f.prepare(two, "update")
-		c.on = func(e rollout.Event) {
-			if e.Type == rollout.EventStepDone && strings.HasSuffix(e.Step, "west/partition/bank-2/soak") {
-				north := f.clusters["north"]
-				north.sets["bank"].remove(north.pods["bank-1"], "hand")
-			}
-		}
-		if err := c.execute(); err != nil {
-			t.Fatal(account(err))
-		}
-		f.settled(two)
-		waited := slices.ContainsFunc(c.events, func(e rollout.Event) bool {
-			return e.Type == rollout.EventStepWait && strings.Contains(e.Message, "north/bank-1")
-		})
-		if !waited {
-			t.Errorf("it did not wait for north/bank-1")
-		}
-	})
-}
-
-func TestUnreachableClusterStopsTheRun(t *testing.T) {
-	everywhere(t, func(f *fleet) {
-		installed(f)
-		two := want(imageTwo)
-		c := f.prepare(two, "update")
-		c.on = func(e rollout.Event) {
-			if e.Type == rollout.EventStepDone && e.Step == "west/partition/bank-2" {
-				f.darken("east", true)
-			}
-		}
-		err := c.execute()
-		stopped(t, err, "east", "does not answer")
-		if !errors.As(err, &darkError{}) {
-			t.Errorf("the error does not carry the cluster's own: %v", err)
-		}
-		if got := f.tookDown(); len(got) != 1 {
-			t.Errorf("taken down: %v", got)
-		}
-		f.do(func() { f.darken("east", false) })
-		time.Sleep(2 * leaseTTL)
-		f.mustApply(two, "again")
-		f.settled(two)
-	})
-}
-
-// A short outage is waited out.
-func TestShortOutageIsWaitedOut(t *testing.T) {
-	everywhere(t, func(f *fleet) {
-		installed(f)
-		two := want(imageTwo)
-		c := f.prepare(two, "update")
-		c.on = func(e rollout.Event) {
-			if e.Type == rollout.EventStepStart && e.Step == "east/partition/bank-1" {
-				f.darken("north", true)
-				f.after(time.Minute, func() { f.darken("north", false) })
-			}
-		}
-		if err := c.execute(); err != nil {
-			t.Fatal(account(err))
-		}
-		f.settled(two)
-	})
-}
-
-// darken makes a cluster's API server answer no more, or again.
-func (f *fleet) darken(name string, dark bool) {
-	f.logf("%s dark: %t", name, dark)
-	f.lastHand = time.Now()
-	f.clusters[name].dark = dark
-	f.clusters[name].touch()
-}
-
-func TestScaleOut(t *testing.T) {
-	everywhere(t, func(f *fleet) {
-		installed(f)
-		more := want(imageOne)
-		more.replicas = map[string]int{"east": 4, "west": 5, "north": 3}
-		f.mustApply(more, "scale")
-		f.settled(more)
-	})
-}
-
-func TestUpdateAndScaleOutTogether(t *testing.T) {
-	everywhere(t, func(f *fleet) {
-		installed(f)
-		more := want(imageTwo)
-		more.replicas = map[string]int{"east": 4, "west": 3, "north": 3}
-		f.mustApply(more, "both")
-		f.settled(more)
-	})
-}
-
-func TestUpdateOfTwoAtOnce(t *testing.T) {
-	simulate(t, defaults(), func(f *fleet) {
-		installed(f)
-		two := want(imageTwo)
-		two.edit = func(topology *regions.Topology) { topology.Spec.Rollout.MaxUnavailable = 2 }
-		f.mustApply(two, "update")
-		f.settled(two)
 	})
 }

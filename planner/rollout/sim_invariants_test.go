@@ -22,6 +22,9 @@ type invariants struct {
 	profiled   bool                         // the profile has a gate
 }
 
+// somebody writes to a set and is no run of ours.
+const somebody = "somebody"
+
 func newInvariants(f *fleet) invariants {
 	return invariants{fleet: f, downBy: map[regions.ReplicaID]string{}, profiled: true}
 }
@@ -55,6 +58,9 @@ func (i *invariants) observeHealth() {
 
 // takenDown holds the rules of a disruption against what is true at that moment.
 func (i *invariants) takenDown(p *pod, why string) {
+	if p.lastWriter == somebody {
+		why = "hand"
+	}
 	if why == "hand" {
 		i.lastHand = time.Now()
 	}

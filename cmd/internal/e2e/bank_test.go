@@ -28,6 +28,7 @@ type bank struct {
 // settings are what the tests change in the topology.
 type settings struct {
 	Name, Image, Timeout, Soak, CanarySoak string
+	Authorities                            string // a YAML list
 	Replicas                               map[string]int
 }
 
@@ -43,7 +44,7 @@ spec:
     limits: {cpu: 100m, memory: 64Mi}
   survive: {failure: region, voters: 5}
   tls: {mode: disabled}
-  dns: {zone: {{.Name}}.db.example.com, ttl: 5s, publish: [{serve: {listen: "127.0.0.1:5300"}}]}
+  dns: {zone: {{.Name}}.db.example.com, ttl: 5s, publish: [{serve: {listen: "127.0.0.1:5300"}}], authorities: {{.Authorities}}}
   rollout:
     order: [us-west1, us-east1, europe-west1]
     soak: {{.Soak}}
@@ -61,7 +62,7 @@ spec:
 
 func newBank(t *testing.T, h *sandboxHandle, name string) *bank {
 	b := &bank{t: t, sandbox: h, dir: t.TempDir(), settings: settings{
-		Name: name, Image: "v25.4.0", Timeout: "60s", Soak: "300ms", CanarySoak: "1s",
+		Name: name, Image: "v25.4.0", Timeout: "60s", Soak: "300ms", CanarySoak: "1s", Authorities: "[]",
 		Replicas: map[string]int{"usw1": 3, "use1": 3, "euw1": 3},
 	}}
 	b.write(func(*settings) {})

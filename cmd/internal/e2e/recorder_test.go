@@ -51,7 +51,7 @@ func record(t *testing.T, h *sandboxHandle, namespace string) *recorder {
 			r.add(cluster, &list.Items[i], true)
 		}
 		w, err := watchtools.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &toolscache.ListWatch{
-			WatchFunc: func(o metav1.ListOptions) (watch.Interface, error) { return pods.Watch(ctx, o) },
+			WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) { return pods.Watch(ctx, o) },
 		})
 		if err != nil {
 			t.Fatal(err)

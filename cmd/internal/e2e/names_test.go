@@ -1,0 +1,101 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"quorate.dev/quorate/dns/query"
+)
+
+// A standing authority, named by the topology, is what a run asks: while it does
+// not answer, nothing counts as ready.
+func TestStandingAuthority(t *testing.T) {
+	t.Parallel()
+	b := newBank(t, sandbox(t, "gate-on"), "standing")
+	server := b.start("dns", "serve", "--listen", "127.0.0.1:0")
+	address := server.find(t, regexp.MustCompile(`serving standing\.db\.example\.com\. at (\S+) `))
+	b.write(func(s *settings) { s.Authorities = fmt.Sprintf("[%q]", address) })
+	if r := b.apply(); !strings.Contains(r.stderr, "names are asked at "+address) {
+		t.Errorf("the run does not say whom it asks:\n%s", r.stderr)
+	}
+	b.expectSettled()
+	b.followsPod(address)
+	if err := server.interrupt(); err != nil {
+		t.Fatal(err)
+	}
+	if code := server.wait(); code != 0 {
+		t.Errorf("dns serve ends with %d after an interrupt:\n%s", code, server.output())
+	}
+	b.write(func(s *settings) { s.Image = "v25.4.1"; s.Timeout = "6s" })
+	r := b.expect(1, "apply", "--auto-approve")
+	if !strings.Contains(r.stderr, address) {
+		t.Errorf("the account does not name the silent authority:\n%s", r.stderr)
+	}
+	if doc := b.status(0); ready(doc) != 9 {
+		t.Errorf("%d replicas are ready, want 9: with no authority at most one replica moves, and it comes back", ready(doc))
+	}
+}
+
+// followsPod: a pod that comes back with a new address is answered with that one.
+func (b *bank) followsPod(address string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
+	defer cancel()
+	name := b.settings.Name + "-1.euw1." + b.settings.Name + ".db.example.com."
+	before := b.ask(ctx, address, name)
+	pods := b.sandbox.clients["euw1"].CoreV1().Pods(b.settings.Name)
+	if err := pods.Delete(ctx, b.settings.Name+"-1", metav1.DeleteOptions{}); err != nil {
+		b.t.Fatal(err)
+	}
+	for {
+		pod, err := pods.Get(ctx, b.settings.Name+"-1", metav1.GetOptions{})
+		if err == nil && pod.Status.PodIP != "" && pod.Status.PodIP != before && b.ask(ctx, address, name) == pod.Status.PodIP {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			b.t.Fatalf("%s still answers %s", name, before)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// ask returns the one address of a name, empty where it has none.
+func (b *bank) ask(ctx context.Context, address, name string) string {
+	b.t.Helper()
+	answer, err := query.Client{}.LookupAddresses(ctx, address, name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if len(answer.Addresses) != 1 {
+		return ""
+	}
+	return answer.Addresses[0].String()
+}
+
+// On a terminal apply asks; anything but yes changes nothing.
+func TestApproval(t *testing.T) {
+	t.Parallel()
+	b := newBank(t, sandbox(t, "gate-on"), "asked")
+	no := b.startOnTerminal("no\n", "apply")
+	if code := no.wait(); code != 10 || !strings.Contains(no.output(), "Only 'yes' runs it") {
+		t.Fatalf("exit %d after a no, want 10\n%s", code, no.output())
+	}
+	if len(b.journals()) != 0 {
+		t.Error("a run began without approval")
+	}
+	yes := b.startOnTerminal("yes\n", "apply")
+	if code := yes.wait(); code != 0 {
+		t.Fatalf("exit %d after a yes\n%s", code, yes.output())
+	}
+	if !strings.Contains(yes.output(), "\x1b[") {
+		t.Error("a terminal gets no colours")
+	}
+	b.expectSettled()
+}
