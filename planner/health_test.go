@@ -76,3 +76,17 @@ func TestDown(t *testing.T) {
 		t.Errorf("down are %v", down)
 	}
 }
+
+// TestRevisionOf: of several equal revisions the controller takes the newest.
+func TestRevisionOf(t *testing.T) {
+	template := func(image string) map[string]any { return map[string]any{"image": image} }
+	revisions := []regions.Revision{
+		{Name: "a2", Number: 5, Template: template("A")}, {Name: "b", Number: 4, Template: template("B")}, {Name: "a1", Number: 1, Template: template("A")},
+		{Name: "a3", Number: 6, Template: template("A")},
+	}
+	for image, want := range map[string]string{"A": "a3", "B": "b", "C": ""} {
+		if got := revisionOf(revisions, template(image)); got != want {
+			t.Errorf("template %s has revision %q, want %q", image, got, want)
+		}
+	}
+}

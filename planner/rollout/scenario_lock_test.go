@@ -171,6 +171,27 @@ func TestLeaseNotRenewedPausesTheRun(t *testing.T) {
 	}
 }
 
+// One renewal that hangs is given up in time for the next.
+func TestOneRenewalThatHangs(t *testing.T) {
+	simulate(t, defaults(), func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		c := f.prepare(two, "update")
+		ports, calls := c.ports(), 0
+		ports.Leases = &stuckLeases{Leases: ports.Leases, stuck: func() bool {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			calls++
+			return calls == 20
+		}}
+		if err := rollout.Run(c.ctx, ports, c.work, c.plan); err != nil {
+			t.Error(account(err))
+		}
+		c.cancel()
+		f.settled(two)
+	})
+}
+
 // stuckLeases hang in Renew until the caller gives up.
 type stuckLeases struct {
 	rollout.Leases

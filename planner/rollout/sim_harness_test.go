@@ -126,7 +126,10 @@ func (f *fleet) prepare(w wanted, id string) *command {
 		f.logf("--- %s plans %s", id, w.image)
 	})
 	plan := planner.Build(in)
-	r := &run{fleet: f, id: id, open: map[string]journal.Entry{}, floor: map[string]int{}}
+	r := &run{fleet: f, id: id, open: map[string]journal.Entry{}, floor: map[string]int{}, steps: map[string]planner.Step{}}
+	for _, s := range plan.Steps {
+		r.steps[s.ID] = s
+	}
 	c := &command{run: r, plan: plan, stop: make(chan struct{})}
 	c.work = rollout.Work{
 		Run: id, Topology: topology, Profile: in.Profile, Desired: in.Desired, Slots: planner.Slots(in),

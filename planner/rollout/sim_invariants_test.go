@@ -157,6 +157,23 @@ func (r *run) decided(cluster, op string, targets []regions.ReplicaID) {
 	}
 }
 
+// ended: a step that updated a replica or added one ends with it serving.
+func (r *run) ended(e journal.Entry) {
+	step := r.steps[e.Step]
+	if e.Event == journal.StepFailed || !r.database.initialised || time.Since(r.lastHand) < time.Minute {
+		return
+	}
+	if step.Kind != planner.KindScale && (step.Kind != planner.KindPartition || step.Payload.Ordinal == nil) {
+		return
+	}
+	for _, id := range step.Payload.Targets {
+		p := r.clusters[id.Cluster].pods[id.Pod()]
+		if p == nil || !p.up() || p.revision != p.update || r.database.published[p.name()] != p.ip {
+			r.violation("%s of %s while %s does not serve at the newest template", e.Event, e.Step, id)
+		}
+	}
+}
+
 func (r *run) lastIntent(cluster string) (journal.Entry, bool) {
 	for i := len(r.entries) - 1; i >= 0; i-- {
 		if e := r.entries[i]; e.Event == journal.StepIntended && e.Cluster == cluster {

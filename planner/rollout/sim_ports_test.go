@@ -45,6 +45,7 @@ type run struct {
 	floor   map[string]int           // no picture older than this may decide anything
 	events  []rollout.Event
 	on      func(rollout.Event)
+	steps   map[string]planner.Step
 }
 
 func (r *run) ports() rollout.Ports {
@@ -163,6 +164,7 @@ func (r *run) Append(e journal.Entry) error {
 	case journal.StepIntended:
 		r.open[e.Step] = e
 	case journal.StepDone, journal.StepFailed, journal.StepSkipped:
+		r.ended(e)
 		delete(r.open, e.Step)
 		for name, c := range r.clusters {
 			r.floor[name] = c.version

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -31,11 +32,12 @@ type invalidTopology struct {
 }
 
 func (e invalidTopology) Error() string {
-	text := ""
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s is invalid:", e.file)
 	for _, p := range e.problems.Errors() {
-		text += "\n  " + p.String()
+		text.WriteString("\n  " + p.String())
 	}
-	return fmt.Sprintf("%s is invalid:%s", e.file, text)
+	return text.String()
 }
 
 func (e invalidTopology) Unwrap() error { return e.problems }

@@ -17,8 +17,7 @@ type clock = func() time.Time
 
 // unreachable is the reason for which a cluster did not answer, empty for any other error.
 func unreachable(err error) string {
-	var u *kube.Unreachable
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*kube.Unreachable](err); ok {
 		return u.Error()
 	}
 	return ""
@@ -157,8 +156,7 @@ func (p leasesPort) Acquire(ctx context.Context, cluster, holder string, waiting
 
 func (p leasesPort) Renew(ctx context.Context, cluster, holder string) error {
 	_, err := p.w.clusters[cluster].RenewLease(ctx, p.w.scopes[cluster].Namespace, p.name(), p.request(holder), p.w.now)
-	var lost *kube.LeaseLost
-	if errors.As(err, &lost) {
+	if lost, ok := errors.AsType[*kube.LeaseLost](err); ok {
 		return takenLease{err, lost.Holder}
 	}
 	return err

@@ -55,7 +55,7 @@ func Main() int {
 
 // run executes one command line.
 func (p *process) run(ctx context.Context, args []string) int {
-	root := newRoot(p)
+	root := newRoot(p) //nolint:contextcheck // commands get ctx from ExecuteContext, when they run
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	var pending pendingChanges

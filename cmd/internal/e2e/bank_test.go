@@ -156,8 +156,7 @@ func (b *bank) journals() []journal.Entry {
 			b.t.Fatal(err)
 		}
 		entries, err := journal.Replay(f)
-		f.Close()
-		if err != nil {
+		if err := errors.Join(err, f.Close()); err != nil {
 			b.t.Fatalf("%s: %v", path, err)
 		}
 		out = append(out, entries...)

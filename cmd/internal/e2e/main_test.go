@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 		fmt.Println(err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	shared.quorate = filepath.Join(dir, "quorate")
 	if out, err := exec.Command("go", "build", "-o", shared.quorate, "quorate.dev/quorate/cmd/quorate").CombinedOutput(); err != nil {
 		fmt.Printf("build quorate: %v\n%s", err, out)

@@ -156,10 +156,18 @@ func planSteps(w io.Writer, s Style, p *planner.Plan) {
 	for i := 0; i < len(p.Steps); i++ {
 		step := p.Steps[i]
 		follow := followers(p.Steps[i+1:], step.ID)
-		rows = append(rows, []string{fmt.Sprintf("%2d", i+1), step.Summary + follow.text, exposureText(s, step), s.paint(faint, step.Why)})
+		rows = append(rows, []string{places(i+1, follow.steps), step.Summary + follow.text, exposureText(s, step), s.paint(faint, step.Why)})
 		i += follow.steps
 	}
 	table(w, rows)
+}
+
+// places are the numbers of a step and of those shown in its line.
+func places(first, more int) string {
+	if more == 0 {
+		return fmt.Sprintf("%2d", first)
+	}
+	return fmt.Sprintf("%2d–%d", first, first+more)
 }
 
 // follow are the gate and the soak after a step, shown in its own line.

@@ -39,8 +39,10 @@ func severity(s Style, severity regions.Severity) string {
 		return s.paint(red, string(severity))
 	case regions.SeverityWarning:
 		return s.paint(yellow, string(severity))
+	case regions.SeverityNote:
+		return s.paint(faint, string(severity))
 	}
-	return s.paint(faint, string(severity))
+	return string(severity)
 }
 
 // promiseLine states both promises, the computed ones included.
