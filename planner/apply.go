@@ -69,15 +69,12 @@ func (b *builder) recordOutdated(s site) bool {
 // itself, since a run crashed right after it lowered the partition, or someone applied
 // a template by hand.
 func (b *builder) holdBefore(s site, before string) string {
-	if !b.initialised {
-		return before
-	}
 	for _, p := range s.pools {
 		why := "a new template must not move a pod by itself"
 		if !p.templateChanged {
 			why = "its controller may update replicas by itself at any moment"
 		}
-		if p.live == nil || p.live.Partition >= p.live.Replicas || !p.templateChanged && !rollsByItself(s, p) {
+		if p.live == nil || p.live.Partition >= p.live.Replicas || !p.templateChanged && !(b.initialised && rollsByItself(s, p)) {
 			continue
 		}
 		held := p.live.Replicas

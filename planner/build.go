@@ -43,12 +43,13 @@ type builder struct {
 	// lowered are the pools (by their first replica) whose partition a step lowers:
 	// it has to rise again.
 	lowered map[regions.ReplicaID]bool
+	rested  map[regions.ReplicaID]bool // pools whose partition has risen to rest
 }
 
 func newBuilder(in Input) *builder {
 	t := in.Topology
 	b := &builder{
-		in: in, sites: sites(in), applied: map[string]string{}, lowered: map[regions.ReplicaID]bool{},
+		in: in, sites: sites(in), applied: map[string]string{}, lowered: map[regions.ReplicaID]bool{}, rested: map[regions.ReplicaID]bool{},
 		initialised: in.initialised(),
 		plan: &Plan{
 			FormatVersion: FormatVersion, Deployment: t.Metadata.Name,
@@ -177,9 +178,13 @@ func (b *builder) promise() Promise {
 
 // preamble lists what a run makes before its first step.
 func (b *builder) preamble() []string {
-	var out []string
+	clusters := map[string][]string{} // namespace → clusters
 	for _, s := range b.sites {
-		out = append(out, "hold Lease "+LockName(b.plan.Deployment)+" in "+s.cluster.Name+" (namespace "+s.cluster.Namespace+")")
+		clusters[s.cluster.Namespace] = append(clusters[s.cluster.Namespace], s.cluster.Name)
+	}
+	var out []string
+	for _, namespace := range slices.Sorted(maps.Keys(clusters)) {
+		out = append(out, fmt.Sprintf("hold Lease %s/%s in %s", namespace, LockName(b.plan.Deployment), strings.Join(clusters[namespace], ", ")))
 	}
 	return out
 }

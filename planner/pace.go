@@ -61,7 +61,8 @@ func (b *builder) restAll() {
 // rest raises a partition to the replica count once every replica is updated, so
 // that nobody's template change moves pods unasked.
 func (b *builder) rest(s site, p pool) {
-	if p.live == nil {
+	first := s.id(p, 0)
+	if p.live == nil || b.rested[first] {
 		return
 	}
 	replicas := p.had
@@ -69,9 +70,10 @@ func (b *builder) rest(s site, p pool) {
 		replicas = max(p.live.Replicas, p.want)
 	}
 	owned := slices.Contains(p.live.PartitionManagers, RolloutManager) && slices.Contains(p.live.ReplicasManagers, RolloutManager)
-	if !b.lowered[s.id(p, 0)] && owned && p.live.Partition >= replicas {
+	if !b.lowered[first] && owned && p.live.Partition >= replicas {
 		return
 	}
+	b.rested[first] = true
 	b.link(Step{
 		ID: s.cluster.Name + "/rest/" + p.name, Kind: KindPartition, Cluster: s.cluster.Name, Region: s.region,
 		Summary: fmt.Sprintf("hold %s/%s at partition %d", s.cluster.Name, p.name, replicas),

@@ -19,6 +19,11 @@ type move struct {
 
 func (m move) id() regions.ReplicaID { return m.site.id(m.pool, m.ordinal) }
 
+func (m move) samePool(other move) bool {
+	a, b := m.id(), other.id()
+	return a.Cluster == b.Cluster && a.Pool == b.Pool
+}
+
 // work is the replicas to move: those that are down first, then the healthy ones,
 // clusters in rollout order and highest ordinal first.
 type work struct{ repairs, rolling []move }

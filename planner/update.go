@@ -21,6 +21,9 @@ func (b *builder) planUpdate() {
 	b.mend(work)
 	for i, m := range work.rolling {
 		b.update(m, work.updatedByRepair()+i)
+		if i+1 == len(work.rolling) || !work.rolling[i+1].samePool(m) {
+			b.rest(m.site, m.pool) // at once: the other clusters may take hours
+		}
 	}
 	b.restAll()
 	b.planScaleOut()

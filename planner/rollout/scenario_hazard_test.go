@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/planner/rollout"
 	"quorate.dev/quorate/regions"
 )
@@ -119,24 +120,26 @@ func TestUpdateOfTwoAtOnce(t *testing.T) {
 // A replica that was to be repaired comes back by itself while another one is
 // down: it serves again, and is updated only once the database is whole.
 func TestRepairThatIsNoneAnyMore(t *testing.T) {
-	everywhere(t, func(f *fleet) {
-		installed(f)
-		_ = f.apply(want(imageBad), "bad")
-		three := want(imageThree)
-		c := f.prepare(three, "good")
-		c.on = func(e rollout.Event) {
-			switch {
-			case e.Type == rollout.EventStepStart && e.Step == "west/hold/bank":
-				f.byHand("west", 2)
-			case e.Type == rollout.EventStepDone && e.Step == "west/apply":
-				f.byHand("east", 2)
+	for seed := range uint64(12) {
+		opts := defaults()
+		opts.seed, opts.controllerLag, opts.startTime = seed, 3*time.Second, 3*time.Second
+		simulate(t, opts, func(f *fleet) {
+			installed(f)
+			_ = f.apply(want(imageBad), "bad")
+			three := want(imageThree)
+			c := f.prepare(three, "good")
+			c.on = func(e rollout.Event) {
+				if e.Type == rollout.EventStepStart && e.Step == "west/apply" {
+					f.byHand("west", 2)
+					f.byHand("east", 2)
+				}
 			}
-		}
-		if err := c.execute(); err != nil {
-			t.Fatal(account(err))
-		}
-		f.settled(three)
-	})
+			if err := c.execute(); err != nil {
+				t.Fatal(account(err))
+			}
+			f.settled(three)
+		})
+	}
 }
 
 // byHand deletes a pod as people and nodes do.
@@ -164,20 +167,119 @@ func TestSetOfOtherHandsIsTakenOver(t *testing.T) {
 }
 
 // Somebody lowers a partition in another region: its replicas are about to go
-// down, so nothing else is taken down before they are through.
+// down one after the other, so nothing else is taken down before they are through.
 func TestPartitionLoweredByHandElsewhere(t *testing.T) {
+	for seed := range uint64(6) {
+		opts := defaults()
+		opts.seed, opts.controllerLag, opts.watchLag = seed, 12*time.Second, 50*time.Millisecond
+		simulate(t, opts, func(f *fleet) {
+			installed(f)
+			f.do(func() { f.worst = 0 })
+			two := want(imageTwo)
+			two.soak, two.profile = "1s", func(p *kustomize.Profile) { p.Hooks.Gate = nil }
+			c := f.prepare(two, "update")
+			c.on = func(e rollout.Event) {
+				if e.Type == rollout.EventStepDone && e.Step == "west/partition/bank-2/soak" {
+					s := f.clusters["north"].sets["bank"]
+					s.lastWriter = somebody
+					s.write(func(n *spec) { n.partition = 0 })
+				}
+			}
+			if err := c.execute(); err != nil {
+				t.Fatal(account(err))
+			}
+			f.settled(two)
+			if f.worst > 1 {
+				t.Errorf("%d replicas were down at once", f.worst)
+			}
+		})
+	}
+}
+
+// A replica that goes down elsewhere is waited for before another one is added.
+func TestScaleOutWaitsForWhoIsDown(t *testing.T) {
 	everywhere(t, func(f *fleet) {
 		installed(f)
-		two := want(imageTwo)
-		c := f.prepare(two, "update")
+		more := want(imageOne)
+		more.replicas = map[string]int{"east": 5, "west": 3, "north": 3}
+		c := f.prepare(more, "scale")
 		c.on = func(e rollout.Event) {
-			if e.Type == rollout.EventStepDone && e.Step == "west/partition/bank-2/soak" {
-				s := f.clusters["north"].sets["bank"]
-				s.lastWriter = somebody
-				s.write(func(n *spec) { n.partition = 1 })
+			if e.Type == rollout.EventStepDone && e.Step == "east/scale/bank-3/soak" {
+				f.byHand("north", 1)
 			}
 		}
 		if err := c.execute(); err != nil {
+			t.Fatal(account(err))
+		}
+		f.settled(more)
+	})
+}
+
+// A set made smaller by hand after the plan is not grown by several at once.
+func TestSetMadeSmallerByHand(t *testing.T) {
+	simulate(t, defaults(), func(f *fleet) {
+		installed(f)
+		more := want(imageOne)
+		more.replicas = map[string]int{"east": 4, "west": 3, "north": 3}
+		c := f.prepare(more, "scale")
+		f.do(func() { f.clusters["east"].sets["bank"].write(func(n *spec) { n.replicas = 2 }) })
+		time.Sleep(time.Minute)
+		stopped(t, c.execute(), "several at once", "plan again")
+	})
+}
+
+// A pod that goes while the initialisation is about to begin is waited for.
+func TestReplicaLostBeforeInitialisation(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		w := want(imageOne)
+		c := f.prepare(w, "install")
+		c.on = func(e rollout.Event) {
+			if e.Type == rollout.EventStepStart && e.Step == "init" {
+				f.byHand("east", 1)
+			}
+		}
+		if err := c.execute(); err != nil {
+			t.Fatal(account(err))
+		}
+		f.settled(w)
+	})
+}
+
+// A plan that would initialise, made before another run did, finds its record.
+func TestInitialisationByAnotherRun(t *testing.T) {
+	simulate(t, defaults(), func(f *fleet) {
+		w := want(imageOne)
+		c := f.prepare(w, "killed")
+		c.fault = func(op string, _ int) fault {
+			if op == "exec" {
+				return crashBefore
+			}
+			return fine
+		}
+		_ = c.execute()
+		late := f.prepare(w, "late")
+		f.mustApply(w, "again")
+		stopped(t, late.execute(), databaseID, "founded a second time")
+		f.settled(w)
+	})
+}
+
+// A replica that an earlier run let go and that is still starting is no reason to
+// skip its step.
+func TestReplicaStillStartingIsNotSkipped(t *testing.T) {
+	opts := defaults()
+	opts.startTime = 90 * time.Second
+	simulate(t, opts, func(f *fleet) {
+		installed(f)
+		two := want(imageTwo)
+		first, late := f.prepare(two, "first"), f.prepare(two, "late")
+		first.on = func(e rollout.Event) {
+			if e.Type == rollout.EventStepWait && strings.Contains(e.Message, "west/bank-2: pod is Pending") {
+				_ = first.crash()
+			}
+		}
+		_ = first.execute()
+		if err := late.execute(); err != nil {
 			t.Fatal(account(err))
 		}
 		f.settled(two)

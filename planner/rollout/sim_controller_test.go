@@ -97,6 +97,11 @@ func (s *set) sync() {
 	if s.current == "" {
 		s.current = s.update
 	}
+	for _, p := range s.pods {
+		if p.id.Pool == s.setName && p.id.Ordinal >= s.seen.replicas {
+			s.remove(p, "hand") // only people scale in
+		}
+	}
 	if s.replicate() {
 		s.roll()
 	}

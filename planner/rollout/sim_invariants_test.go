@@ -19,6 +19,7 @@ type invariants struct {
 	lastHand   time.Time                    // when somebody else last disturbed something
 	allUpSince time.Time                    // zero while something is down
 	took       string                       // the run that took down the last one
+	worst      int                          // the most that were ever down at once
 	profiled   bool                         // the profile has a gate
 }
 
@@ -43,6 +44,7 @@ func (i *invariants) observeHealth() {
 			down[id] = true
 		}
 	}
+	i.worst = max(i.worst, len(down))
 	for id := range i.downBy {
 		if !down[id] {
 			delete(i.downBy, id)
@@ -154,6 +156,20 @@ func (r *run) decided(cluster, op string, targets []regions.ReplicaID) {
 	}
 	if others+len(targets) > r.topology.Spec.Rollout.MaxUnavailable {
 		r.violation("%s was decided while %d others were down in the picture", op, others)
+	}
+}
+
+// grown: a replica is added only where nobody was down in the picture.
+func (r *run) grown(cluster, op string) {
+	intent, found := r.lastIntent(cluster)
+	if !r.database.initialised || !found {
+		return
+	}
+	for _, name := range r.names() {
+		version, _ := strconv.Atoi(intent.Seen[name]["pods"])
+		if down := r.clusters[name].history[version].down; version == 0 || len(down) > 0 {
+			r.violation("%s was decided with %v down in the picture of %s", op, down, name)
+		}
 	}
 }
 

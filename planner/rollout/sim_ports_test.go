@@ -213,6 +213,9 @@ func (p setsPort) SetRollout(ctx context.Context, cluster, pool string, replicas
 			p.violation("%s adds several replicas", op)
 		}
 		p.decided(cluster, op, p.freed(s, partition))
+		if replicas > s.spec.replicas {
+			p.grown(cluster, op)
+		}
 		s.lastWriter, s.lastWritten = p.id, time.Now()
 		s.rolloutOwned = true
 		p.logf("  [%s] %s", p.id, op)
