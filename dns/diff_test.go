@@ -76,8 +76,7 @@ func TestApplyRefusesWhatMoved(t *testing.T) {
 		{Action: dns.Create, Name: "c.example.com.", Type: dns.TypeA, After: []string{"10.0.0.5"}, TTL: 10},
 	}
 	_, err := dns.Apply(zone, changes)
-	var conflict *dns.ConflictError
-	if !errors.As(err, &conflict) {
+	if _, ok := errors.AsType[*dns.ConflictError](err); !ok {
 		t.Fatalf("error is %v, want a ConflictError", err)
 	}
 	for _, want := range []string{"create a.example.com.", "holds 10.0.0.1", "update b.example.com.", "holds nothing", "planned on 10.0.0.3"} {

@@ -186,6 +186,9 @@ func (r *baseReader) checkPaths(file string, node *yaml.Node) {
 		if _, inside := within(path.Dir(file), value); !inside {
 			r.report(file, node.Line, "%q lies outside of spec.base: copy it in", node.Value)
 		}
+	case yaml.AliasNode:
+		r.report(file, node.Line, "alias *%s: write the value out, so that every path of the base is seen", node.Value)
+	default: // documents are opened by the caller
 	}
 }
 

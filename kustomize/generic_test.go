@@ -95,12 +95,15 @@ func TestUserBaseRefused(t *testing.T) {
 		base fstest.MapFS
 		want []string
 	}{
-		"no kustomization": {fstest.MapFS{"db.yaml": named("db"), "svc.yml": named("x")},
-			[]string{"holds no kustomization.yaml", "resources:\n  - db.yaml\n  - svc.yml"}},
+		"no kustomization": {
+			fstest.MapFS{"db.yaml": named("db"), "svc.yml": named("x")},
+			[]string{"holds no kustomization.yaml", "resources:\n  - db.yaml\n  - svc.yml"},
+		},
 		"empty":              {fstest.MapFS{"README": plain("")}, []string{"is it the right directory?"}},
 		"leaves the base":    {fstest.MapFS{"kustomization.yaml": list("../other"), "db.yaml": named("db")}, []string{`kustomization.yaml:3: "../other" lies outside`}},
 		"leaves deeper down": {fstest.MapFS{"kustomization.yaml": list("sub"), "db.yaml": named("db"), "sub/kustomization.yaml": plain("resources:\n- ../../x\n")}, []string{`sub/kustomization.yaml:2: "../../x" lies outside`}},
 		"the parent itself":  {fstest.MapFS{"kustomization.yaml": list(".."), "db.yaml": named("db")}, []string{`".." lies outside`}},
+		"behind an alias":    {fstest.MapFS{"kustomization.yaml": plain("commonAnnotations: {a: &out ../../x}\nresources: [db.yaml, *out]\n"), "db.yaml": named("db")}, []string{"alias *out"}},
 		"absolute":           {fstest.MapFS{"kustomization.yaml": list("/etc/passwd"), "db.yaml": named("db")}, []string{`"/etc/passwd" lies outside`}},
 		"a patch outside":    {fstest.MapFS{"kustomization.yaml": plain("resources: [db.yaml]\npatches:\n- path: ../p.yaml\n"), "db.yaml": named("db")}, []string{`kustomization.yaml:3: "../p.yaml"`}},
 		"a generator's file": {fstest.MapFS{"kustomization.yaml": plain("resources: [db.yaml]\nsecretGenerator:\n- name: s\n  files: [key=../../tsig.key]\n"), "db.yaml": named("db")}, []string{`kustomization.yaml:4: "key=../../tsig.key"`}},

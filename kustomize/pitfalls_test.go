@@ -88,8 +88,10 @@ func TestPitfalls(t *testing.T) {
 		objects := built(t, topology(t, "three"), name)
 		set := object(t, objects, "StatefulSet", "bank")
 		pod := at(set, "spec", "template", "spec")
-		in := installed{objects: objects, set: set, pod: pod,
-			container: at(pod, "containers").([]any)[0], claim: at(set, "spec", "volumeClaimTemplates").([]any)[0]}
+		in := installed{
+			objects: objects, set: set, pod: pod,
+			container: at(pod, "containers").([]any)[0], claim: at(set, "spec", "volumeClaimTemplates").([]any)[0],
+		}
 		for _, p := range pitfalls {
 			t.Run(name+"/"+p.name, func(t *testing.T) { p.check(t, in) })
 		}

@@ -112,8 +112,10 @@ func ownManifestProblems(t *regions.Topology, base fs.FS) []error {
 		errs = append(errs, fmt.Errorf("spec.locality.zone: %q cannot be rendered yet, only podLabel and none", z))
 	}
 	for _, field := range [][2]string{
-		{"spec.image", s.Image}, {"spec.dns.zone", s.DNS.Zone},
-		{"spec.storage.className", s.Storage.ClassName}, {"spec.storage.size", s.Storage.Size},
+		{"spec.image", s.Image},
+		{"spec.dns.zone", s.DNS.Zone},
+		{"spec.storage.className", s.Storage.ClassName},
+		{"spec.storage.size", s.Storage.Size},
 	} {
 		if field[1] == "" {
 			errs = append(errs, errors.New(field[0]+" is missing"))

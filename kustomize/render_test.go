@@ -173,10 +173,16 @@ func TestRenderRefusesWhatItWouldIgnore(t *testing.T) {
 		"a name no Service can have":      {"three", func(top *regions.Topology) { top.Metadata.Name = "1bank" }, nil, "must start with a letter"},
 		"a line break":                    {"three", func(top *regions.Topology) { top.Spec.Image = "a:1\nb" }, nil, "spans lines"},
 		"generic without a base":          {"streams", func(*regions.Topology) {}, nil, "name your kustomize directory"},
-		"storage of a generic base": {"streams", func(top *regions.Topology) { top.Spec.Storage.Size = "1Gi" }, fstest.MapFS{},
-			"spec.storage has no effect with profile generic"},
-		"name servers of a generic base": {"streams", func(top *regions.Topology) { top.Spec.Regions[1].Clusters[0].DNSServers = []string{"10.0.0.1"} }, fstest.MapFS{},
-			"spec.regions[1].clusters[0].dnsServers has no effect"},
+		"storage of a generic base": {
+			"streams", func(top *regions.Topology) { top.Spec.Storage.Size = "1Gi" },
+			fstest.MapFS{},
+			"spec.storage has no effect with profile generic",
+		},
+		"name servers of a generic base": {
+			"streams", func(top *regions.Topology) { top.Spec.Regions[1].Clusters[0].DNSServers = []string{"10.0.0.1"} },
+			fstest.MapFS{},
+			"spec.regions[1].clusters[0].dnsServers has no effect",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -64,7 +64,7 @@ func baseValues(t *regions.Topology, p Profile) values {
 
 func overlayValues(t *regions.Topology, p Profile, region regions.Region, c regions.Cluster) values {
 	v := baseValues(t, p)
-	v.OverlayNote = overlayNote(t, c)
+	v.OverlayNote = overlayNote(c)
 	v.Cluster, v.Region, v.Namespace = c.Name, region.Name, c.Namespace
 	v.ClusterDomain = c.Name + "." + zoneName(t)
 	v.DNSServers = c.DNSServers
@@ -77,7 +77,7 @@ func overlayValues(t *regions.Topology, p Profile, region regions.Region, c regi
 }
 
 // overlayNote tells whoever applies an overlay by hand what quorate does beside it.
-func overlayNote(t *regions.Topology, c regions.Cluster) string {
+func overlayNote(c regions.Cluster) string {
 	return `#
 # The overlay of cluster ` + c.Name + `. It works by itself: kubectl apply -k on this
 # directory, Argo CD or Flux apply it as it is. It names the final number of replicas
@@ -87,10 +87,9 @@ func overlayNote(t *regions.Topology, c regions.Cluster) string {
 # as field manager quorate-rollout: spec.replicas, and
 # spec.updateStrategy.rollingUpdate.partition, which rests at the number of replicas.
 # A changed pod template, whoever applies it, then reaches no pod until quorate lowers
-# the partition, one replica at a time over all clusters. quorate release hands
-# both fields back; after that Kubernetes rolls this cluster by itself and knows
-# nothing of the others. Applying the overlay by hand makes you a co-owner of
-# spec.replicas, which the next plan shows and takes over.`
+# the partition, one replica at a time over all clusters: Kubernetes by itself would
+# roll this cluster and know nothing of the others. Applying the overlay by hand makes
+# you a co-owner of spec.replicas, which the next plan shows and takes over.`
 }
 
 // seedList is join-0.<zone>:<port>,… for all slots.

@@ -27,9 +27,12 @@ func TestDiff(t *testing.T) {
 		"named items": {
 			`{"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]}`,
 			`{"env": [{"name": "A", "value": "1"}, {"name": "B", "value": "3"}, {"name": "C"}]}`,
-			`env[B].value: 2 → 3|env[C]: + {"name":"C"}`},
-		"order of named items": {`{"env": [{"name": "A"}, {"name": "B"}]}`, `{"env": [{"name": "B"}, {"name": "A"}]}`,
-			`env[order]: ["A","B"] → ["B","A"]`},
+			`env[B].value: 2 → 3|env[C]: + {"name":"C"}`,
+		},
+		"order of named items": {
+			`{"env": [{"name": "A"}, {"name": "B"}]}`, `{"env": [{"name": "B"}, {"name": "A"}]}`,
+			`env[order]: ["A","B"] → ["B","A"]`,
+		},
 		"repeated names":      {`{"l": [{"name": "A"}, {"name": "A"}]}`, `{"l": [{"name": "A"}]}`, `l: [{"name":"A"},{"name":"A"}] → [{"name":"A"}]`},
 		"items by position":   {`{"l": [1, 2]}`, `{"l": [1, 3]}`, `l[1]: 2 → 3`},
 		"lists of any size":   {`{"l": [1]}`, `{"l": [1, 3]}`, `l: [1] → [1,3]`},

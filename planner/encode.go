@@ -96,6 +96,7 @@ func (s Step) lacks() string {
 		needed["duration"] = p.Duration == ""
 	case KindNamespace, KindRetire:
 		needed["object"] = len(p.Objects) == 0
+	default: // the others do without a payload
 	}
 	for _, name := range []string{"pool", "partition", "replicas", "target", "duration", "object"} {
 		if needed[name] {

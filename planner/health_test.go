@@ -67,7 +67,9 @@ func TestDown(t *testing.T) {
 		Cluster:      "use1",
 		StatefulSets: []regions.StatefulSetState{{Name: "bank", Replicas: 4}},
 		Pods: []regions.PodState{
-			{ID: id(0), Phase: "Running", Ready: true}, {ID: id(1), Phase: "Running"}, {ID: id(2), Phase: "Running", Ready: true, Terminating: true},
+			{ID: id(0), Phase: "Running", Ready: true},
+			{ID: id(1), Phase: "Running"},
+			{ID: id(2), Phase: "Running", Ready: true, Terminating: true},
 			{ID: id(4), Phase: "Running"}, // being scaled away: not expected any more
 		},
 	}
@@ -81,7 +83,9 @@ func TestDown(t *testing.T) {
 func TestRevisionOf(t *testing.T) {
 	template := func(image string) map[string]any { return map[string]any{"image": image} }
 	revisions := []regions.Revision{
-		{Name: "a2", Number: 5, Template: template("A")}, {Name: "b", Number: 4, Template: template("B")}, {Name: "a1", Number: 1, Template: template("A")},
+		{Name: "a2", Number: 5, Template: template("A")},
+		{Name: "b", Number: 4, Template: template("B")},
+		{Name: "a1", Number: 1, Template: template("A")},
 		{Name: "a3", Number: 6, Template: template("A")},
 	}
 	for image, want := range map[string]string{"A": "a3", "B": "b", "C": ""} {

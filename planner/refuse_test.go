@@ -29,75 +29,123 @@ type refusal struct {
 // TestRefusedTopology: the topology and the clusters' records do not go together.
 func TestRefusedTopology(t *testing.T) {
 	checkRefusals(t, map[string]refusal{
-		"fewer replicas": {"scale-in", "use1", []string{"has 3 replicas and the topology says 2", "put 3 back"},
+		"fewer replicas": {
+			"scale-in", "use1",
+			[]string{"has 3 replicas and the topology says 2", "put 3 back"},
 			func(w *world) {
 				w.topology = deployment(w, "cockroachdb", "us: use1*2; west: usw1*3; eu: euw1*3", promised)
-			}},
-		"cluster dropped": {"dropped-cluster", "euw1", []string{`"euw1" holds replicas of bank`},
-			func(w *world) { w.topology = deployment(w, "cockroachdb", "us: use1*3; west: usw1*3") }},
-		"set dropped": {"dropped-statefulset", "use1", []string{"StatefulSet/bank/log is owned by bank"},
-			owns("use1", regions.ObjectRef{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: "bank", Name: "log"})},
-		"namespace dropped from the overlay": {"dropped-namespace", "use1", []string{"Namespace/old"},
-			owns("use1", regions.ObjectRef{APIVersion: "v1", Kind: "Namespace", Name: "old"})},
-		"volume dropped": {"dropped-persistentvolumeclaim", "use1", []string{"PersistentVolumeClaim/bank/data"},
-			owns("use1", regions.ObjectRef{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: "bank", Name: "data"})},
-		"namespace changed": {"dropped-namespace", "use1", []string{"runs in namespace money, and the topology now says bank"},
+			},
+		},
+		"cluster dropped": {
+			"dropped-cluster", "euw1",
+			[]string{`"euw1" holds replicas of bank`},
+			func(w *world) { w.topology = deployment(w, "cockroachdb", "us: use1*3; west: usw1*3") },
+		},
+		"set dropped": {
+			"dropped-statefulset", "use1",
+			[]string{"StatefulSet/bank/log is owned by bank"},
+			owns("use1", regions.ObjectRef{APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: "bank", Name: "log"}),
+		},
+		"namespace dropped from the overlay": {
+			"dropped-namespace", "use1",
+			[]string{"Namespace/old"},
+			owns("use1", regions.ObjectRef{APIVersion: "v1", Kind: "Namespace", Name: "old"}),
+		},
+		"volume dropped": {
+			"dropped-persistentvolumeclaim", "use1",
+			[]string{"PersistentVolumeClaim/bank/data"},
+			owns("use1", regions.ObjectRef{APIVersion: "v1", Kind: "PersistentVolumeClaim", Namespace: "bank", Name: "data"}),
+		},
+		"namespace changed": {
+			"dropped-namespace", "use1",
+			[]string{"runs in namespace money, and the topology now says bank"},
 			func(w *world) {
 				w.clusters["use1"].state.Record = regions.Record{}
 				w.clusters["use1"].state.ElsewhereNamespaces = []string{"money"}
-			}},
-		"context of another cluster": {"wrong-cluster", "use1", []string{"UID stranger", "recorded (in euw1) with UID uid-use1"},
+			},
+		},
+		"context of another cluster": {
+			"wrong-cluster", "use1",
+			[]string{"UID stranger", "recorded (in euw1) with UID uid-use1"},
 			func(w *world) {
 				w.clusters["use1"].state.UID = "stranger"
 				w.clusters["use1"].state.Record = regions.Record{}
 				w.clusters["usw1"].state.Record = regions.Record{}
-			}},
-		"two contexts of one cluster": {"wrong-cluster", "usw1", []string{`contexts "usw1" and "use1"`, "share namespace bank"},
+			},
+		},
+		"two contexts of one cluster": {
+			"wrong-cluster", "usw1",
+			[]string{`contexts "usw1" and "use1"`, "share namespace bank"},
 			func(w *world) {
 				for _, k := range w.clusters {
 					k.state.Record = regions.Record{}
 				}
 				w.clusters["usw1"].state.UID = "uid-use1"
-			}},
-		"no authority": {"no-authority", "usw1", []string{"spec.dns.authorities"},
-			func(w *world) { w.clusters["usw1"].state.Sandbox = false }},
+			},
+		},
+		"no authority": {
+			"no-authority", "usw1",
+			[]string{"spec.dns.authorities"},
+			func(w *world) { w.clusters["usw1"].state.Sandbox = false },
+		},
 	})
 }
 
 // TestRefusedState: what is in the clusters cannot be led where the topology says.
 func TestRefusedState(t *testing.T) {
 	checkRefusals(t, map[string]refusal{
-		"another manager's value": {"conflict", "use1", []string{`StatefulSet/bank/bank: .spec.replicas, .spec.template is set by field manager "kubectl-edit"`},
+		"another manager's value": {
+			"conflict", "use1",
+			[]string{`StatefulSet/bank/bank: .spec.replicas, .spec.template is set by field manager "kubectl-edit"`},
 			edited("use1", func(o *regions.ObjectState) {
 				if o.Ref.Kind == "StatefulSet" {
 					o.Conflicts = []regions.FieldConflict{{Manager: "kubectl-edit", Field: ".spec.template"}, {Manager: "kubectl-edit", Field: ".spec.replicas"}}
 				}
-			})},
-		"immutable field": {"rejected", "use1", []string{"updates to statefulset spec", "volumeClaimTemplates"},
+			}),
+		},
+		"immutable field": {
+			"rejected", "use1",
+			[]string{"updates to statefulset spec", "volumeClaimTemplates"},
 			edited("use1", func(o *regions.ObjectState) {
 				if o.Ref.Kind == "StatefulSet" {
 					o.Rejected = "spec: Forbidden: updates to statefulset spec for fields other than …"
 				}
-			})},
-		"invalid object": {"rejected", "use1", []string{"nothing was changed"},
+			}),
+		},
+		"invalid object": {
+			"rejected", "use1",
+			[]string{"nothing was changed"},
 			edited("use1", func(o *regions.ObjectState) {
 				if o.Ref.Kind == "Service" {
 					o.Rejected = "spec.ports: Required value"
 				}
-			})},
-		"old server": {"server-too-old", "euw1", []string{"Kubernetes v1.34.9", "v1.35 or newer"},
-			func(w *world) { w.clusters["euw1"].state.ServerVersion = "v1.34.9" }},
-		"nodes without a zone": {"zone-label-missing", "use1", []string{"node-1, node-2"},
+			}),
+		},
+		"old server": {
+			"server-too-old", "euw1",
+			[]string{"Kubernetes v1.34.9", "v1.35 or newer"},
+			func(w *world) { w.clusters["euw1"].state.ServerVersion = "v1.34.9" },
+		},
+		"nodes without a zone": {
+			"zone-label-missing", "use1",
+			[]string{"node-1, node-2"},
 			func(w *world) {
 				w.clusters["use1"].state.Nodes[1].Zone, w.clusters["use1"].state.Nodes[2].Zone = "", ""
-			}},
-		"set is OnDelete": {"update-strategy", "use1", []string{"StatefulSet bank has updateStrategy OnDelete", `"partition":3`},
-			func(w *world) { w.clusters["use1"].onDelete = true }},
-		"while updating a region": {"breaks-promise", "use1", []string{"while update use1/bank-2", "any region may be lost meanwhile"},
+			},
+		},
+		"set is OnDelete": {
+			"update-strategy", "use1",
+			[]string{"StatefulSet bank has updateStrategy OnDelete", `"partition":3`},
+			func(w *world) { w.clusters["use1"].onDelete = true },
+		},
+		"while updating a region": {
+			"breaks-promise", "use1",
+			[]string{"while update use1/bank-2", "any region may be lost meanwhile"},
 			func(w *world) {
 				w.image = "B"
 				w.topology.Spec.Survive.WhileUpdating = regions.FailureRegion // validation refuses it as well
-			}},
+			},
+		},
 	})
 }
 

@@ -219,7 +219,7 @@ func (w *world) put(pool, text string) {
 		s = &set{pods: map[int]*pod{}}
 		w.clusters[cluster].sets[name] = s
 	}
-	for _, field := range strings.Fields(text) {
+	for field := range strings.FieldsSeq(text) {
 		key, value, _ := strings.Cut(field, "=")
 		number, _ := strconv.Atoi(value)
 		switch key {

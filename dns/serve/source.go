@@ -66,8 +66,10 @@ type watcher struct {
 	synced      chan struct{} // closed when the cluster was read whole
 }
 
-var _ cache.ReflectorStore = (*watcher)(nil)
-var _ cache.ReflectorBookmarkStore = (*watcher)(nil)
+var (
+	_ cache.ReflectorStore         = (*watcher)(nil)
+	_ cache.ReflectorBookmarkStore = (*watcher)(nil)
+)
 
 func newWatcher(s Source, now func() time.Time, log *slog.Logger, changed func()) *watcher {
 	return &watcher{

@@ -105,17 +105,23 @@ func TestWriteRefuses(t *testing.T) {
 		want   []string
 		force  bool // what Force leads to: true is success
 	}{
-		"files of others": {func(t *testing.T, dir string) { put(t, dir, "notes.txt", "mine"); put(t, dir, "base/own.yaml", "mine") },
-			[]string{"notes.txt was not written by quorate", "base/own.yaml was not written by quorate"}, false},
+		"files of others": {
+			func(t *testing.T, dir string) { put(t, dir, "notes.txt", "mine"); put(t, dir, "base/own.yaml", "mine") },
+			[]string{"notes.txt was not written by quorate", "base/own.yaml was not written by quorate"},
+			false,
+		},
 		"a foreign file where ours would be": {func(t *testing.T, dir string) { put(t, dir, "base/a.yaml", "mine") }, []string{"base/a.yaml was not written by quorate"}, false},
 		"a file changed by hand":             {func(t *testing.T, dir string) { write(t, dir, one); put(t, dir, "base/a.yaml", "mine") }, []string{"base/a.yaml was changed by hand"}, true},
 		"a stale file changed by hand":       {func(t *testing.T, dir string) { write(t, dir, one); put(t, dir, "base/b.yaml", "mine") }, []string{"base/b.yaml was changed by hand"}, true},
 		"a damaged manifest":                 {func(t *testing.T, dir string) { put(t, dir, tree.ManifestName, "what\n") }, []string{tree.ManifestName + " is damaged", "line 1"}, false},
-		"a manifest that leads out": {func(t *testing.T, dir string) { put(t, dir, tree.ManifestName, strings.Repeat("0", 64)+"  ../x\n") },
-			[]string{"is damaged"}, false},
+		"a manifest that leads out": {
+			func(t *testing.T, dir string) { put(t, dir, tree.ManifestName, strings.Repeat("0", 64)+"  ../x\n") },
+			[]string{"is damaged"},
+			false,
+		},
 		"a link to a file":      {func(t *testing.T, dir string) { link(t, dir, "base/a.yaml") }, []string{"base/a.yaml is a link"}, false},
 		"a link to a directory": {func(t *testing.T, dir string) { link(t, dir, "base") }, []string{"base is a link"}, false},
-		"the path is a file":    {func(t *testing.T, dir string) { os.Remove(dir); put(t, filepath.Dir(dir), filepath.Base(dir), "x") }, []string{"write overlays to"}, false},
+		"the path is a file":    {func(t *testing.T, dir string) { remove(t, dir); put(t, filepath.Dir(dir), filepath.Base(dir), "x") }, []string{"write overlays to"}, false},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -224,7 +230,7 @@ func TestWriteAfterAKill(t *testing.T) {
 	files := rapid.MapOf(rapid.SampledFrom(names), rapid.SampledFrom([]string{"1", "2", "3"}))
 	parent := t.TempDir()
 	rapid.Check(t, func(rt *rapid.T) {
-		dir, err := os.MkdirTemp(parent, "")
+		dir, err := os.MkdirTemp(parent, "") //nolint:usetesting // one directory a case, not one a test
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -266,4 +272,11 @@ func manifestLines(files map[string]string) string {
 		fmt.Fprintf(&lines, "%x  %s\n", sha256.Sum256([]byte(files[name])), name)
 	}
 	return lines.String()
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -3,6 +3,7 @@
 package admin
 
 import (
+	"maps"
 	"time"
 
 	"quorate.dev/quorate/cmd/sandbox/internal/database"
@@ -57,9 +58,7 @@ type Change struct {
 // differ.
 func (c Change) Apply(s Settings) Settings {
 	clusters := map[string]pods.Delays{}
-	for name, delays := range s.Clusters {
-		clusters[name] = delays
-	}
+	maps.Copy(clusters, s.Clusters)
 	if c.Cluster != "" {
 		clusters[c.Cluster] = c.delays(s.Of(c.Cluster))
 	} else {

@@ -12,11 +12,9 @@ import (
 	"quorate.dev/quorate/cmd/sandbox/internal/database"
 )
 
-func ptr(d time.Duration) *time.Duration { return &d }
-
 func TestAChangeOfOneClusterLeavesTheOthers(t *testing.T) {
 	before := DefaultSettings()
-	after := Change{Cluster: "use1", StartDelay: ptr(2 * time.Second)}.Apply(before)
+	after := Change{Cluster: "use1", StartDelay: new(2 * time.Second)}.Apply(before)
 	if after.Of("use1").Start != 2*time.Second || after.Of("use1").Termination != before.Default.Termination {
 		t.Errorf("use1: %+v", after.Of("use1"))
 	}
@@ -26,7 +24,7 @@ func TestAChangeOfOneClusterLeavesTheOthers(t *testing.T) {
 	if len(before.Clusters) != 0 {
 		t.Error("the old settings were changed in place")
 	}
-	all := Change{StartDelay: ptr(0), UnderReplicatedFor: ptr(3 * time.Second), CrashBackOff: ptr(time.Millisecond)}.Apply(after)
+	all := Change{StartDelay: new(time.Duration(0)), UnderReplicatedFor: new(3 * time.Second), CrashBackOff: new(time.Millisecond)}.Apply(after)
 	if all.Of("use1").Start != 0 || all.Of("euw1").Start != 0 || all.Database.UnderReplicatedFor != 3*time.Second {
 		t.Errorf("a change of all: %+v", all)
 	}
@@ -77,7 +75,7 @@ func TestTheProtocol(t *testing.T) {
 	if state, err := client.State(ctx); err != nil || state.Sandbox != "s" {
 		t.Errorf("state: %+v, %v", state, err)
 	}
-	asked := Change{Cluster: "use1", StartDelay: ptr(2 * time.Second)}
+	asked := Change{Cluster: "use1", StartDelay: new(2 * time.Second)}
 	settings, err := client.Change(ctx, asked)
 	if err != nil || settings.Of("use1").Start != 2*time.Second || !reflect.DeepEqual(player.changes, []Change{asked}) {
 		t.Errorf("change: %+v, %v; the player saw %+v", settings, err, player.changes)

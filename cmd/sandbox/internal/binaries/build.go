@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,19 +114,21 @@ func steps(out string) []step {
 		{
 			what: "etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubectl " + KubernetesVersion + " (8 minutes)",
 			dir:  "src",
-			command: []string{"go", "build", "-trimpath", "-tags", "controlplane", "-ldflags", link,
-				"-o", filepath.Join(out, "controlplane"), "./controlplane"},
+			command: []string{
+				"go", "build", "-trimpath", "-tags", "controlplane", "-ldflags", link,
+				"-o", filepath.Join(out, "controlplane"), "./controlplane",
+			},
 		},
 		{
 			what: "kwok and kwokctl " + KwokVersion + " (75 seconds)",
 			env:  []string{"GOBIN=" + out},
-			command: append(install[:len(install):len(install)],
+			command: append(slices.Clip(install),
 				"sigs.k8s.io/kwok/cmd/kwok@"+KwokVersion, "sigs.k8s.io/kwok/cmd/kwokctl@"+KwokVersion),
 		},
 		{
 			what:    "kustomize " + KustomizeVersion + " (10 seconds)",
 			env:     []string{"GOBIN=" + out},
-			command: append(install[:len(install):len(install)], "sigs.k8s.io/kustomize/kustomize/v5@"+KustomizeVersion),
+			command: append(slices.Clip(install), "sigs.k8s.io/kustomize/kustomize/v5@"+KustomizeVersion),
 		},
 	}
 }

@@ -20,8 +20,10 @@ import (
 func testSpec() *state.Spec {
 	ports := state.Ports{APIServer: 1, Etcd: 2, EtcdPeer: 3, ControllerManager: 4, Scheduler: 5, Kwok: 6, Kubelet: 7}
 	return &state.Spec{Name: "s", FeatureGates: "MaxUnavailableStatefulSet=false", Clusters: []state.Cluster{
-		{Name: "use1", Region: "us-east1", Zones: []string{"us-east1-b", "us-east1-c"}, NodesPerZone: 2, Ports: ports,
-			PodCIDR: "10.64.0.0/16", ServiceCIDR: "10.128.0.0/16", NodeCIDR: "10.192.0.0/16"},
+		{
+			Name: "use1", Region: "us-east1", Zones: []string{"us-east1-b", "us-east1-c"}, NodesPerZone: 2, Ports: ports,
+			PodCIDR: "10.64.0.0/16", ServiceCIDR: "10.128.0.0/16", NodeCIDR: "10.192.0.0/16",
+		},
 		{Name: "euw1", Region: "europe-west1", Zones: []string{"a"}, NodesPerZone: 1, NodeCIDR: "10.193.0.0/16"},
 	}}
 }

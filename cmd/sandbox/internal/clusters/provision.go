@@ -97,16 +97,14 @@ func storageClass(name string, isDefault bool) *storagev1.StorageClass {
 		TypeMeta:          metav1.TypeMeta{APIVersion: "storage.k8s.io/v1", Kind: "StorageClass"},
 		ObjectMeta:        metav1.ObjectMeta{Name: name},
 		Provisioner:       state.Provisioner,
-		ReclaimPolicy:     ptr(corev1.PersistentVolumeReclaimDelete),
-		VolumeBindingMode: ptr(storagev1.VolumeBindingWaitForFirstConsumer),
+		ReclaimPolicy:     new(corev1.PersistentVolumeReclaimDelete),
+		VolumeBindingMode: new(storagev1.VolumeBindingWaitForFirstConsumer),
 	}
 	if isDefault {
 		class.Annotations = map[string]string{"storageclass.kubernetes.io/is-default-class": "true"}
 	}
 	return class
 }
-
-func ptr[T any](value T) *T { return &value }
 
 // apply writes one object by server-side apply.
 func apply(ctx context.Context, client kubernetes.Interface, object runtime.Object) error {

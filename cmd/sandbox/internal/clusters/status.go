@@ -2,6 +2,7 @@ package clusters
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,7 +96,7 @@ func waitServing(ctx context.Context, client kubernetes.Interface, cluster strin
 		return last == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for the API server of cluster %s to be ready: %w (it says: %v)", cluster, err, last)
+		return fmt.Errorf("wait for the API server of cluster %s to be ready: %w", cluster, errors.Join(err, last))
 	}
 	return nil
 }

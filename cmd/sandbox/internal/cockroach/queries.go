@@ -113,7 +113,7 @@ func (c *Client) sql(o options, _ []string) (string, error) {
 	}
 	var out strings.Builder
 	for _, text := range o.execute {
-		for _, statement := range strings.Split(text, ";") {
+		for statement := range strings.SplitSeq(text, ";") {
 			if strings.TrimSpace(statement) == "" {
 				continue
 			}

@@ -144,7 +144,7 @@ func (v *Invocation) readFlags(words []string) (store string) {
 		case "advertise-port":
 			v.Port = value
 		case "join":
-			for _, seed := range strings.Split(value, ",") {
+			for seed := range strings.SplitSeq(value, ",") {
 				host, _, _ := strings.Cut(strings.TrimSpace(seed), ":")
 				v.Seeds = append(v.Seeds, host)
 			}
@@ -170,7 +170,7 @@ func (v *Invocation) setAddress(value string) {
 
 // storePath reads PATH or path=PATH,size=…
 func storePath(value string) string {
-	for _, field := range strings.Split(value, ",") {
+	for field := range strings.SplitSeq(value, ",") {
 		if after, ok := strings.CutPrefix(field, "path="); ok {
 			return after
 		}

@@ -52,14 +52,20 @@ func TestFindInvocation(t *testing.T) {
 		want      Invocation
 	}{
 		"flags with equals signs, variables in variables": {
-			corev1.Container{Env: env, VolumeMounts: mounts, Command: []string{"/cockroach/cockroach", "start"},
-				Args: []string{"--insecure", "--advertise-host=$(NAME)", "--join=join-0.z:26257,join-1.z", "--locality=region=us-east1,zone=$(ZONE)"}},
-			Invocation{Host: "bank-0.use1.bank.example.com", Port: "26257", Seeds: []string{"join-0.z", "join-1.z"},
-				Locality: "region=us-east1,zone=us-east1-b", StoreClaim: "data-bank-0", Build: "v25.4.1"},
+			corev1.Container{
+				Env: env, VolumeMounts: mounts, Command: []string{"/cockroach/cockroach", "start"},
+				Args: []string{"--insecure", "--advertise-host=$(NAME)", "--join=join-0.z:26257,join-1.z", "--locality=region=us-east1,zone=$(ZONE)"},
+			},
+			Invocation{
+				Host: "bank-0.use1.bank.example.com", Port: "26257", Seeds: []string{"join-0.z", "join-1.z"},
+				Locality: "region=us-east1,zone=us-east1-b", StoreClaim: "data-bank-0", Build: "v25.4.1",
+			},
 		},
 		"flags with spaces, advertise-addr with a port, a store": {
-			corev1.Container{Env: env, VolumeMounts: mounts, Command: []string{"cockroach", "start", "--advertise-addr", "$(IP):26258",
-				"--join", "a", "--join", "b:1", "--store", "path=/logs/store,size=10GiB", "--insecure"}},
+			corev1.Container{Env: env, VolumeMounts: mounts, Command: []string{
+				"cockroach", "start", "--advertise-addr", "$(IP):26258",
+				"--join", "a", "--join", "b:1", "--store", "path=/logs/store,size=10GiB", "--insecure",
+			}},
 			Invocation{Host: "10.64.0.9", Port: "26258", Seeds: []string{"a", "b"}, StoreClaim: "logs-bank-0", Build: "v25.4.1"},
 		},
 		"the image's entry point": {
@@ -67,8 +73,10 @@ func TestFindInvocation(t *testing.T) {
 			Invocation{Host: "bank-0.bank.bank.svc.cluster.local", Port: "26257", Seeds: []string{"a"}, Build: "v25.4.1"},
 		},
 		"a shell's script": {
-			corev1.Container{Env: env, Command: []string{"/bin/bash", "-ecx"},
-				Args: []string{"exec /cockroach/cockroach start --advertise-host \"$(hostname -f)\" \\\n --insecure --join 'a,b' --locality zone=${ZONE}"}},
+			corev1.Container{
+				Env: env, Command: []string{"/bin/bash", "-ecx"},
+				Args: []string{"exec /cockroach/cockroach start --advertise-host \"$(hostname -f)\" \\\n --insecure --join 'a,b' --locality zone=${ZONE}"},
+			},
 			Invocation{Host: "bank-0.bank.bank.svc.cluster.local", Port: "26257", Seeds: []string{"a", "b"}, Locality: "zone=us-east1-b", Build: "v25.4.1"},
 		},
 		"a single node, an image by digest": {

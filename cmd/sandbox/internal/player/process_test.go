@@ -93,7 +93,9 @@ func TestOnePlayerPerSandboxAndItCanBeEnded(t *testing.T) {
 	if err := End(ctx, dir); err != nil {
 		t.Fatal(err)
 	}
-	<-gone
+	if err := <-gone; err == nil {
+		t.Error("the player ended by itself, not by the signal")
+	}
 	if running, err := Runs(dir); err != nil || running {
 		t.Errorf("after its end a player runs: %t, %v", running, err)
 	}

@@ -90,7 +90,7 @@ func listByPS() ([]Process, error) {
 		return nil, fmt.Errorf("ps: %w", err)
 	}
 	var all []Process
-	for _, line := range strings.Split(string(out), "\n") {
+	for line := range strings.SplitSeq(string(out), "\n") {
 		fields := strings.Fields(line)
 		if len(fields) < 2 {
 			continue

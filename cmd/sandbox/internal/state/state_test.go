@@ -70,8 +70,11 @@ func TestSpecFillsIn(t *testing.T) {
 
 func TestSpecReportsEveryProblem(t *testing.T) {
 	_, err := Request{Clusters: []RequestedCluster{
-		{Name: "a", Region: "r"}, {Name: "a", Region: "r"}, {Name: "B", Region: "r"},
-		{Name: "c", Region: "r", Zones: []string{"z", "z"}}, {Name: "d", Region: "r", NodesPerZone: -1},
+		{Name: "a", Region: "r"},
+		{Name: "a", Region: "r"},
+		{Name: "B", Region: "r"},
+		{Name: "c", Region: "r", Zones: []string{"z", "z"}},
+		{Name: "d", Region: "r", NodesPerZone: -1},
 	}}.Spec("s", 3, 2)
 	for _, part := range []string{`"a" is asked for twice`, `"B"`, `"c": zone "z"`, `"d": 1 to 200 nodes`} {
 		if err == nil || !strings.Contains(err.Error(), part) {
