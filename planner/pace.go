@@ -18,7 +18,7 @@ func (b *builder) probe(after string) {
 	}
 	b.link(Step{
 		ID: id, Kind: KindProbe, Summary: "the database is healthy in all clusters",
-		Why:     "every expected member live, nothing under-replicated or unavailable, twice",
+		Why:     "asked twice, " + b.gateInterval() + " apart",
 		Payload: Payload{Duration: b.gateInterval()},
 	})
 }

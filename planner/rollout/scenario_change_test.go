@@ -81,23 +81,26 @@ func TestInitialisationByAnotherRun(t *testing.T) {
 // A replica that an earlier run let go and that is still starting is no reason to
 // skip its step.
 func TestReplicaStillStartingIsNotSkipped(t *testing.T) {
-	opts := defaults()
-	opts.startTime = 90 * time.Second
-	simulate(t, opts, func(f *fleet) {
-		installed(f)
-		two := want(imageTwo)
-		first, late := f.prepare(two, "first"), f.prepare(two, "late")
-		first.on = func(e rollout.Event) {
-			if e.Type == rollout.EventStepWait && strings.Contains(e.Message, "west/bank-2: pod is Pending") {
-				_ = first.crash()
+	for seed := range uint64(6) {
+		opts := defaults()
+		opts.seed, opts.startTime = seed, 90*time.Second
+		simulate(t, opts, func(f *fleet) {
+			installed(f)
+			two := want(imageTwo)
+			two.profile = func(p *kustomize.Profile) { p.Hooks.Gate = nil } // which would wait for it
+			first, late := f.prepare(two, "first"), f.prepare(two, "late")
+			first.on = func(e rollout.Event) {
+				if e.Type == rollout.EventStepWait && strings.Contains(e.Message, "west/bank-2: pod is running, not ready") {
+					_ = first.crash()
+				}
 			}
-		}
-		_ = first.execute()
-		if err := late.execute(); err != nil {
-			t.Fatal(account(err))
-		}
-		f.settled(two)
-	})
+			_ = first.execute()
+			if err := late.execute(); err != nil {
+				t.Fatal(account(err))
+			}
+			f.settled(two)
+		})
+	}
 }
 
 // Two records of different databases are nobody's to choose between.

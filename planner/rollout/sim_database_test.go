@@ -92,7 +92,7 @@ func (d *database) initialise(id regions.ReplicaID) {
 	for _, r := range d.topology.Replicas() {
 		c := d.clusters[r.ID.Cluster]
 		p := c.pods[r.ID.Pod()]
-		if p == nil || p.phase != "Running" {
+		if p == nil || p.phase != "Running" || p.terminating {
 			d.violation("initialised while %s did not run", r.ID)
 			continue
 		}

@@ -159,6 +159,14 @@ func (r *run) decided(cluster, op string, targets []regions.ReplicaID) {
 	}
 }
 
+// settledSet is the set that a step was to wait for until its update was complete.
+func (r *run) settledSet(step planner.Step) *set {
+	if step.Payload.Condition != planner.ConditionSettled {
+		return nil
+	}
+	return r.clusters[step.Cluster].sets[step.Payload.Pool]
+}
+
 // grown: a replica is added only where nobody was down in the picture.
 func (r *run) grown(cluster, op string) {
 	intent, found := r.lastIntent(cluster)
@@ -178,6 +186,9 @@ func (r *run) ended(e journal.Entry) {
 	step := r.steps[e.Step]
 	if e.Event == journal.StepFailed || !r.database.initialised || time.Since(r.lastHand) < time.Minute {
 		return
+	}
+	if set := r.settledSet(step); set != nil && set.current != set.update {
+		r.violation("%s of %s while %s is the current revision, not %s", e.Event, e.Step, set.current, set.update)
 	}
 	if step.Kind != planner.KindScale && (step.Kind != planner.KindPartition || step.Payload.Ordinal == nil) {
 		return
