@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // lock is what the run holds: one Lease a cluster, each until it expires. A Lease
@@ -64,36 +66,67 @@ func (l *lock) check() error {
 	return nil
 }
 
-// lock takes the Lease of every cluster, in the order of their names so that two
-// runs cannot each hold half, and renews each from the moment it is held until the
-// returned function releases them all.
+// lock takes the Lease of every cluster and renews each from the moment it is held
+// until the returned function releases them all. The first in the order of names is
+// taken alone, so that of two runs one gets it and with it the others; those are taken at
+// once, so that the Leases of a dead run are waited out together.
 func (x *execution) lock(ctx context.Context) (func(), error) {
+	clusters := slices.Sorted(slices.Values(x.clusters()))
 	renewing, cancel := context.WithCancel(ctx)
-	var group sync.WaitGroup
-	var held []string
+	h := &holding{}
 	release := func() error {
 		cancel()
-		group.Wait()
-		return x.unlock(ctx, held)
+		h.renewals.Wait()
+		return x.unlock(ctx, h.clusters)
 	}
-	for _, cluster := range slices.Sorted(slices.Values(x.clusters())) {
-		sent := x.Now()
-		err := x.Leases.Acquire(ctx, cluster, x.Run, func(text string) {
-			x.emit(Event{Type: EventNote, Cluster: cluster, Message: text})
-		})
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("lock %s in %s: %w", x.plan.Deployment, cluster, err), release())
-		}
-		held = append(held, cluster)
-		x.held.extend(cluster, sent) // Acquire may have waited long before it wrote: renew at once
-		first := x.renewLease(renewing, cluster)
-		group.Go(func() { x.renew(renewing, cluster, first) })
+	first := min(1, len(clusters))
+	err := x.take(ctx, renewing, h, clusters[:first])
+	if err == nil {
+		err = x.take(ctx, renewing, h, clusters[first:])
+	}
+	if err != nil {
+		return nil, errors.Join(err, release())
 	}
 	return func() {
 		if err := release(); err != nil {
 			x.emit(Event{Type: EventNote, Message: fmt.Sprintf("the lock was not released everywhere and expires by itself in %s: %v", x.LeaseTTL, err)})
 		}
 	}, nil
+}
+
+// holding is the Leases that are held, and their renewals.
+type holding struct {
+	mu       sync.Mutex
+	clusters []string
+	renewals sync.WaitGroup
+}
+
+func (h *holding) add(cluster string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.clusters = append(h.clusters, cluster)
+}
+
+// take acquires Leases all at once. Where one is denied the others are not waited for.
+func (x *execution) take(ctx, renewing context.Context, h *holding, clusters []string) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, cluster := range clusters {
+		group.Go(func() error {
+			sent := x.Now()
+			err := x.Leases.Acquire(ctx, cluster, x.Run, func(text string) {
+				x.emit(Event{Type: EventNote, Cluster: cluster, Message: text})
+			})
+			if err != nil {
+				return fmt.Errorf("lock %s in %s: %w", x.plan.Deployment, cluster, err)
+			}
+			h.add(cluster)
+			x.held.extend(cluster, sent) // Acquire may have waited long before it wrote: renew at once
+			pause := x.renewLease(renewing, cluster)
+			h.renewals.Go(func() { x.renew(renewing, cluster, pause) })
+			return nil
+		})
+	}
+	return group.Wait()
 }
 
 // renew renews one Lease three times in its lifetime, more often after a failure,

@@ -103,6 +103,12 @@ func TestDeadHolderIsWaitedOut(t *testing.T) {
 			t.Fatal("it should have died")
 		}
 		second := f.prepare(two, "second")
+		began, locked := time.Now(), time.Duration(0)
+		second.on = func(e rollout.Event) {
+			if locked == 0 && e.Step != "" {
+				locked = time.Since(began)
+			}
+		}
 		if err := second.execute(); err != nil {
 			t.Fatal(account(err))
 		}
@@ -111,6 +117,9 @@ func TestDeadHolderIsWaitedOut(t *testing.T) {
 		})
 		if !told {
 			t.Errorf("it did not say what it waits for")
+		}
+		if locked < leaseTTL || locked > 2*leaseTTL+10*time.Second {
+			t.Errorf("it began %s after the other run had died", locked)
 		}
 		f.settled(two)
 	})

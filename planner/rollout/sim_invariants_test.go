@@ -98,7 +98,7 @@ func (i *invariants) checkSoak(p *pod) {
 		return
 	}
 	soak := i.topology.Spec.Rollout.SoakDuration()
-	if n <= i.topology.Spec.Rollout.Canary.Replicas {
+	if n <= i.topology.Spec.Rollout.Canary.Replicas && i.lastHand.IsZero() {
 		soak = i.topology.Spec.Rollout.Canary.SoakDuration()
 	}
 	if time.Since(i.lastHand) < 2*time.Minute+soak {

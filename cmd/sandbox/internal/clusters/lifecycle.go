@@ -88,7 +88,41 @@ func (m Manager) ensure(ctx context.Context, spec *state.Spec, cluster state.Clu
 	if err := waitServing(ctx, client, cluster.Name); err != nil {
 		return did, err
 	}
-	return did, provision(ctx, client, spec.Name, cluster)
+	supervised, stop := context.WithCancel(ctx)
+	defer stop()
+	revived := make(chan error, 1)
+	go func() { revived <- m.supervise(supervised, cluster.Name) }()
+	err = provision(ctx, client, spec.Name, cluster)
+	stop()
+	return did, errors.Join(err, <-revived)
+}
+
+// reviveEvery is how often a starting cluster is looked at for components that gave up.
+const reviveEvery = 2 * time.Second
+
+// supervise starts components again that ended while the cluster comes up: on a busy
+// machine the controller manager gives up after 20 s without a healthy API server, and
+// nobody else would start it again. It ends with ctx, without an error.
+func (m Manager) supervise(ctx context.Context, cluster string) error {
+	tick := time.NewTicker(reviveEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		running, err := m.running(cluster)
+		if err != nil {
+			return err
+		}
+		if len(running) == len(components()) {
+			continue
+		}
+		if err := m.startComponents(ctx, cluster, running); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("start components of cluster %s again: %w", cluster, err)
+		}
+	}
 }
 
 // recreate clears away what an interrupted creation left, and makes the cluster.
