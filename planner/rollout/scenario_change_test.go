@@ -83,7 +83,7 @@ func TestInitialisationByAnotherRun(t *testing.T) {
 func TestReplicaStillStartingIsNotSkipped(t *testing.T) {
 	for seed := range uint64(6) {
 		opts := defaults()
-		opts.seed, opts.startTime = seed, 90*time.Second
+		opts.seed, opts.startTime, opts.controllerLag = seed, 90*time.Second, 5*time.Millisecond
 		simulate(t, opts, func(f *fleet) {
 			installed(f)
 			two := want(imageTwo)

@@ -62,8 +62,10 @@ func (a *app) apply(ctx context.Context, approved bool) error {
 	if err := runnable(plan); err != nil || plan.Empty() {
 		return err
 	}
-	if !approved && !a.ask("Run this plan? Only 'yes' runs it: ") {
-		return invalidInput{errors.New("not approved; nothing was changed")}
+	if !approved {
+		if err := a.ask(ctx, "Run this plan? Only 'yes' runs it: "); err != nil {
+			return err
+		}
 	}
 	return a.runPlan(ctx, w, observed, plan)
 }
@@ -77,10 +79,26 @@ func (a *app) announce(plan *planner.Plan) error {
 	return nil
 }
 
-func (a *app) ask(question string) bool {
+// errNotApproved ends an apply that was not approved.
+var errNotApproved = errors.New("not approved; nothing was changed")
+
+// ask waits for an answer or an interrupt.
+func (a *app) ask(ctx context.Context, question string) error {
 	fmt.Fprint(a.err, question)
-	answer, err := bufio.NewReader(a.in).ReadString('\n')
-	return err == nil && strings.TrimSpace(answer) == "yes"
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(a.in).ReadString('\n') // an end without an answer is no yes
+		answer <- strings.TrimSpace(line)
+	}()
+	select {
+	case text := <-answer:
+		if text == "yes" {
+			return nil
+		}
+		return errNotApproved
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // runPlan gives the engine its ports and its journal, and tells of the run.
@@ -115,26 +133,22 @@ func (a *app) runPlan(ctx context.Context, w *wired, observed []planner.Observat
 }
 
 // interruptible turns the first interrupt into a stop after the current step and
-// the second into an abort.
+// the second into an abort, for as long as a plan runs.
 func (a *app) interruptible(ctx context.Context) (context.Context, <-chan struct{}, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	stop, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		select {
-		case <-a.interrupts:
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := make(chan struct{})
+	first := true
+	before := a.interrupts.take(func() {
+		if first {
+			first = false
 			fmt.Fprintln(a.err, "stopping after the current step; interrupt again to abort now")
 			close(stop)
-		case <-ended:
 			return
 		}
-		select {
-		case <-a.interrupts:
-			fmt.Fprintln(a.err, "aborting now")
-			cancel()
-		case <-ended:
-		}
-	}()
-	return ctx, stop, func() { close(ended); cancel() }
+		fmt.Fprintln(a.err, "aborting now")
+		cancel(errInterrupted)
+	})
+	return ctx, stop, func() { a.interrupts.take(before); cancel(nil) }
 }
 
 // runID is unique and sorts by time.
@@ -160,7 +174,10 @@ func (a *app) openJournal(deployment, run string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
-	return file, errors.Join(syncDir(dir))
+	if err := errors.Join(syncDir(dir), syncDir(state), syncDir(filepath.Dir(state))); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // syncDir makes a directory's entries durable.

@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"quorate.dev/quorate/dns/query"
+	"quorate.dev/quorate/dns/serve"
 	"quorate.dev/quorate/planner"
 	"quorate.dev/quorate/planner/rollout"
+	"quorate.dev/quorate/regions"
 )
 
 // authority asks name servers over the wire; all of them must agree.
@@ -66,7 +68,7 @@ func (a authority) ask(ctx context.Context, server, name string) ([]string, erro
 // which; the returned function ends the server.
 func (w *wired) authority(ctx context.Context, observed []planner.Observation) (authority, string, func() error, error) {
 	if servers := w.topology.Spec.DNS.Authorities; len(servers) > 0 {
-		return w.standing(), "names are asked at " + strings.Join(servers, ", "), func() error { return nil }, nil
+		return w.asking(servers...), "names are asked at " + strings.Join(servers, ", "), func() error { return nil }, nil
 	}
 	server, err := w.server(planner.Slots(w.input(observed)))
 	if err != nil {
@@ -80,18 +82,58 @@ func (w *wired) authority(ctx context.Context, observed []planner.Observation) (
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
 	stop := func() error { cancel(); return <-ended }
-	if err := waitSynced(ctx, server); err != nil {
+	if err := w.waitSynced(ctx, server); err != nil {
 		return authority{}, "", nil, errors.Join(err, stop())
 	}
 	text := fmt.Sprintf("names are served at %s by this process only", address)
-	return authority{client: query.Client{}, servers: []string{address}}, text, stop, nil
+	return w.asking(address), text, stop, nil
 }
 
-// syncTimeout bounds the first reading of all clusters.
-const syncTimeout = 30 * time.Second
+const (
+	// syncTimeout bounds the first reading of all clusters.
+	syncTimeout = 30 * time.Second
+	// syncQuiet is how long it may take without a word.
+	syncQuiet = 2 * time.Second
+	// slotsEvery is how often a standing server reads the recorded slots again.
+	slotsEvery = 30 * time.Second
+)
 
-func waitSynced(ctx context.Context, server interface{ WaitSynced(context.Context) error }) error {
+// waitSynced waits until the server has read every cluster once.
+func (w *wired) waitSynced(ctx context.Context, server *serve.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
+	quiet := time.AfterFunc(syncQuiet, func() {
+		fmt.Fprintf(w.narration, "waiting for the endpoints of every cluster, at most %s\n", syncTimeout)
+	})
+	defer quiet.Stop()
 	return server.WaitSynced(ctx)
+}
+
+// followSlots repoints the seed names of a standing server when the recorded slots
+// change. A cluster that cannot be read keeps what is known.
+func (w *wired) followSlots(ctx context.Context, server *serve.Server) {
+	tick := time.NewTicker(slotsEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := w.refreshSlots(ctx, server); err != nil {
+			w.log.Warn("the recorded seed slots could not be read; the last known ones stay", "error", err)
+		}
+	}
+}
+
+func (w *wired) refreshSlots(ctx context.Context, server *serve.Server) error {
+	var observed []planner.Observation
+	for _, name := range w.names() {
+		record, err := w.clusters[name].ReadRecord(ctx, w.scopes[name].Namespace, w.topology.Metadata.Name)
+		if err != nil {
+			return err
+		}
+		observed = append(observed, planner.Observation{Cluster: name, State: regions.ClusterState{Cluster: name, Record: record}})
+	}
+	return server.SetSlots(planner.Slots(w.input(observed)))
 }

@@ -66,7 +66,7 @@ func (a *app) dnsRecords(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
-	err = waitSynced(ctx, server)
+	err = w.waitSynced(ctx, server)
 	cancel()
 	if err := errors.Join(err, <-ended); err != nil {
 		return err
@@ -102,13 +102,7 @@ func (a *app) dnsServe(ctx context.Context, listen string) error {
 	fmt.Fprintf(a.err, "serving %s at %s (UDP and TCP)\n", dns.Canonical(w.topology.Spec.DNS.Zone), address)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() {
-		select {
-		case <-a.interrupts:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+	go w.followSlots(ctx, server)
 	return server.Run(ctx)
 }
 

@@ -65,7 +65,7 @@ func exitCode(err error) int {
 		return ExitLocked
 	case errors.As(err, &unsafe):
 		return ExitUnsafe
-	case errors.Is(err, rollout.ErrStopped), errors.Is(err, context.Canceled):
+	case errors.Is(err, rollout.ErrStopped), errors.Is(err, errInterrupted), errors.Is(err, errNotApproved), errors.Is(err, context.Canceled):
 		return ExitAborted
 	case errors.As(err, &silent), errors.As(err, &unreachable):
 		return ExitUnreachable

@@ -15,14 +15,6 @@ import (
 // clock tells the time.
 type clock = func() time.Time
 
-// unreachable is the reason for which a cluster did not answer, empty for any other error.
-func unreachable(err error) string {
-	if u, ok := errors.AsType[*kube.Unreachable](err); ok {
-		return u.Error()
-	}
-	return ""
-}
-
 // changed translates a failed precondition into the engine's word for it.
 func changed(err error) error {
 	if errors.Is(err, kube.ErrChanged) {

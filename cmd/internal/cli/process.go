@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"quorate.dev/quorate/planner/rollout"
 )
 
 // Version is set at link time.
@@ -28,16 +30,16 @@ type process struct {
 	inTerminal, outTerminal bool
 	width                   int // columns of the terminal; 0 where there is none
 	env                     func(string) string
-	interrupts              <-chan os.Signal
+	interrupts              *interrupts
 	now                     func() time.Time
 	random                  io.Reader
 }
 
 // Main runs the command line of this process and returns its exit code.
 func Main() int {
-	interrupts := make(chan os.Signal, 2)
-	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(interrupts)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
 	// A reader that went away must not end a run half-way: writes then fail, and
 	// are ignored, while the journal goes on.
 	signal.Ignore(syscall.SIGPIPE)
@@ -48,16 +50,22 @@ func Main() int {
 	p := &process{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTerminal: term.IsTerminal(int(os.Stdin.Fd())), outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
-		width: width, env: os.Getenv, interrupts: interrupts, now: time.Now, random: rand.Reader,
+		width: width, env: os.Getenv, interrupts: &interrupts{signals: signals}, now: time.Now, random: rand.Reader,
 	}
 	return p.run(context.Background(), os.Args[1:])
 }
 
 // run executes one command line.
 func (p *process) run(ctx context.Context, args []string) int {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer p.interrupts.follow(func() { cancel(errInterrupted) })()
 	root := newRoot(p) //nolint:contextcheck // commands get ctx from ExecuteContext, when they run
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) && !errors.Is(err, rollout.ErrStopped) {
+		err = errors.Join(errInterrupted, err)
+	}
 	var pending pendingChanges
 	var printed alreadyReported
 	if err != nil && !errors.As(err, &pending) && !errors.As(err, &printed) {

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/kustomize/tree"
 )
 
@@ -32,10 +36,21 @@ func (a *app) render(dir string, force bool) error {
 		return err
 	}
 	if err := tree.Write(dir, d.rendering, tree.Options{Force: force}); err != nil {
-		return invalidInput{fmt.Errorf("render %s into %s: %w", d.topology.Metadata.Name, dir, err)}
+		err = fmt.Errorf("render %s into %s: %w", d.topology.Metadata.Name, dir, err)
+		if _, disk := errors.AsType[*fs.PathError](err); disk {
+			return err // the disk refuses, not the input
+		}
+		return invalidInput{err}
+	}
+	directories := map[string]string{}
+	for _, overlay := range d.rendering.Overlays {
+		directories[overlay.Cluster] = filepath.ToSlash(filepath.Join(dir, overlay.Dir))
+	}
+	if a.json() {
+		return view.RenderedJSON(a.out, directories)
 	}
 	for _, overlay := range d.rendering.Overlays {
-		fmt.Fprintf(a.out, "%s/%s\n", dir, overlay.Dir)
+		fmt.Fprintln(a.out, directories[overlay.Cluster])
 	}
 	return nil
 }

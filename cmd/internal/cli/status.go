@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -36,9 +37,7 @@ func (a *app) status(ctx context.Context) error {
 		return err
 	}
 	status := view.NewStatus(d.topology, observed, a.now())
-	if err := a.nameStatus(ctx, w, observed, status); err != nil {
-		return err
-	}
+	nameErr := a.nameStatus(ctx, w, observed, status)
 	if a.json() {
 		if err := status.JSON(a.out); err != nil {
 			return err
@@ -46,7 +45,7 @@ func (a *app) status(ctx context.Context) error {
 	} else {
 		status.Text(a.out, a.style())
 	}
-	return silence(observed)
+	return cmp.Or(silence(observed), nameErr)
 }
 
 // nameStatus asks the authority for every replica's name. In a sandbox without a
@@ -84,7 +83,7 @@ func silence(observed []planner.Observation) error {
 	var silent []string
 	for _, o := range observed {
 		if o.Unreachable != "" {
-			silent = append(silent, o.Cluster)
+			silent = append(silent, fmt.Sprintf("%s (%s)", o.Cluster, o.Unreachable))
 		}
 	}
 	if len(silent) == 0 {

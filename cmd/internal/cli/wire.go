@@ -1,11 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"io"
 	"log/slog"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"quorate.dev/quorate/dns/query"
 	"quorate.dev/quorate/dns/serve"
@@ -23,6 +23,8 @@ type wired struct {
 	scopes   map[string]kube.Scope
 	now      clock
 	log      *slog.Logger
+	// narration is where waits say what they wait for.
+	narration io.Writer
 }
 
 // connect makes a client for every cluster, without speaking to any.
@@ -44,7 +46,7 @@ func (a *app) connect(d *deployment) (*wired, error) {
 	if err != nil {
 		return nil, invalidInput{err}
 	}
-	return &wired{deployment: d, clusters: clusters, scopes: scopes, now: a.now, log: a.log}, nil
+	return &wired{deployment: d, clusters: clusters, scopes: scopes, now: a.now, log: a.log, narration: a.err}, nil
 }
 
 // container is the database's container.
@@ -65,48 +67,42 @@ func (w *wired) names() []string {
 }
 
 // observe asks every cluster at once what it holds and, where compare is set, what
-// applying the overlay would change. A cluster that does not answer is part of the
-// result; any other failure is an error.
+// applying the overlay would change. A cluster that gives no usable answer is part
+// of the result, with the reason; the others are shown beside it. Only an
+// interrupt is an error.
 func (w *wired) observe(ctx context.Context, compare bool) ([]planner.Observation, error) {
 	names := w.names()
 	out := make([]planner.Observation, len(names))
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for i, name := range names {
-		group.Go(func() (err error) {
-			out[i], err = w.observeOne(ctx, name, compare)
-			return err
-		})
+		group.Go(func() { out[i] = w.observeOne(ctx, name, compare) })
 	}
-	return out, group.Wait()
+	group.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return out, nil
 }
 
-func (w *wired) observeOne(ctx context.Context, name string, compare bool) (planner.Observation, error) {
+func (w *wired) observeOne(ctx context.Context, name string, compare bool) planner.Observation {
 	o := planner.Observation{Cluster: name}
-	var group errgroup.Group
-	group.Go(func() (err error) {
-		o.State, err = w.clusters[name].Observe(ctx, w.scopes[name])
-		return err
-	})
-	group.Go(func() (err error) {
-		if compare {
-			o.Objects, err = w.clusters[name].Compare(ctx, w.scopes[name], w.desired[name])
-		}
-		return err
-	})
-	err := group.Wait()
-	if reason := unreachable(err); reason != "" {
-		return planner.Observation{
-			Cluster: name, Unreachable: reason,
-			State: regions.ClusterState{Cluster: name, Region: w.scopes[name].Region, Namespace: w.scopes[name].Namespace},
-		}, nil
+	var observeErr, compareErr error
+	var group sync.WaitGroup
+	group.Go(func() { o.State, observeErr = w.clusters[name].Observe(ctx, w.scopes[name]) })
+	if compare {
+		group.Go(func() { o.Objects, compareErr = w.clusters[name].Compare(ctx, w.scopes[name], w.desired[name]) })
 	}
-	if err != nil {
-		return o, fmt.Errorf("look at cluster %s: %w", name, err)
+	group.Wait()
+	if err := cmp.Or(observeErr, compareErr); err != nil {
+		return planner.Observation{
+			Cluster: name, Unreachable: err.Error(),
+			State: regions.ClusterState{Cluster: name, Region: w.scopes[name].Region, Namespace: w.scopes[name].Namespace},
+		}
 	}
 	if o.State.Lease != nil {
 		w.clusters[name].SightLease(w.scopes[name].Namespace, planner.LockName(w.topology.Metadata.Name), *o.State.Lease, w.now())
 	}
-	return o, nil
+	return o
 }
 
 // input is what a plan follows from.
@@ -134,7 +130,7 @@ func (w *wired) server(slots []regions.ReplicaID) (*serve.Server, error) {
 	return serve.New(config)
 }
 
-// standing asks the authorities that the topology names.
-func (w *wired) standing() authority {
-	return authority{client: query.Client{}, servers: w.topology.Spec.DNS.Authorities}
+// asking is the authority behind these name servers.
+func (w *wired) asking(servers ...string) authority {
+	return authority{client: query.Client{}, servers: servers}
 }

@@ -24,6 +24,15 @@ func Records(w io.Writer, records []dns.RecordSet) {
 	plainTable(w, rows)
 }
 
+// RenderedJSON prints where each cluster's overlay was written, as one document.
+func RenderedJSON(w io.Writer, directories map[string]string) error {
+	doc := struct {
+		FormatVersion string            `json:"format_version"`
+		Overlays      map[string]string `json:"overlays"`
+	}{planner.FormatVersion, directories}
+	return document(w, doc)
+}
+
 // RecordsJSON prints record sets as one document.
 func RecordsJSON(w io.Writer, zone string, records []dns.RecordSet) error {
 	if records == nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"quorate.dev/quorate/dns"
@@ -42,7 +43,10 @@ type ClusterStatus struct {
 
 // LeaseStatus is who keeps other runs out.
 type LeaseStatus struct {
-	Held    bool      `json:"held"`
+	Held bool `json:"held"`
+	// Expired: the holder has not renewed it for its whole duration, by this
+	// machine's clock, so that run is probably dead.
+	Expired bool      `json:"expired,omitempty"`
 	Holder  string    `json:"holder,omitempty"`
 	Renewed time.Time `json:"renewed,omitzero"`
 }
@@ -70,6 +74,8 @@ type ReplicaStatus struct {
 	Name     string            `json:"name"`
 	NameOK   string            `json:"name_state"` // right | wrong | unknown
 	Answer   []string          `json:"answer,omitempty"`
+	// NameError is why the authority could not be asked.
+	NameError string `json:"name_error,omitempty"`
 }
 
 // The states of a replica's name.
@@ -130,7 +136,7 @@ func find(observed []planner.Observation, cluster string) planner.Observation {
 func (s *Status) cluster(c regions.Cluster, o planner.Observation) ClusterStatus {
 	out := ClusterStatus{
 		Name: c.Name, Region: s.topology.RegionOf(c.Name), Reachable: o.Unreachable == "", Error: o.Unreachable,
-		Version: o.State.ServerVersion, Lease: leaseStatus(o.State.Lease), Pools: []PoolStatus{},
+		Version: o.State.ServerVersion, Lease: leaseStatus(o.State.Lease, s.Time), Pools: []PoolStatus{},
 	}
 	if o.Unreachable != "" {
 		return out
@@ -141,14 +147,15 @@ func (s *Status) cluster(c regions.Cluster, o planner.Observation) ClusterStatus
 	return out
 }
 
-func leaseStatus(l *regions.LeaseState) *LeaseStatus {
+func leaseStatus(l *regions.LeaseState, now time.Time) *LeaseStatus {
 	if l == nil {
 		return nil
 	}
 	if l.Holder == "" {
 		return &LeaseStatus{}
 	}
-	return &LeaseStatus{Held: true, Holder: l.HolderInfo, Renewed: l.RenewTime.UTC()}
+	expires := l.RenewTime.Add(time.Duration(l.DurationSeconds) * time.Second)
+	return &LeaseStatus{Held: true, Expired: now.After(expires), Holder: l.HolderInfo, Renewed: l.RenewTime.UTC()}
 }
 
 func (s *Status) pool(state regions.ClusterState, size regions.PoolSize) PoolStatus {
@@ -188,28 +195,33 @@ func (s *Status) replica(state regions.ClusterState, set *regions.StatefulSetSta
 	return out
 }
 
-// AskNames compares what the authority says of each replica's name with its pod.
+// AskNames compares what the authority says of each replica's name with its pod,
+// all names at once, so that a silent authority costs one time-out.
 func (s *Status) AskNames(lookup func(name string) ([]string, error)) {
+	var group sync.WaitGroup
+	defer group.Wait()
 	for i := range s.Clusters {
 		for j := range s.Clusters[i].Pools {
 			members := s.Clusters[i].Pools[j].Members
 			for k := range members {
-				members[k].NameOK, members[k].Answer = s.askName(members[k].Name, lookup)
+				group.Go(func() { s.askName(&members[k], lookup) })
 			}
 		}
 	}
 }
 
-func (s *Status) askName(name string, lookup func(string) ([]string, error)) (string, []string) {
-	got, err := lookup(name + ".")
+func (s *Status) askName(m *ReplicaStatus, lookup func(string) ([]string, error)) {
+	got, err := lookup(m.Name + ".")
 	if err != nil {
-		return nameUnknown, nil
+		m.NameError = err.Error()
+		return
 	}
-	want := slices.Sorted(slices.Values(s.podIPs[name]))
+	m.Answer = got
+	want := slices.Sorted(slices.Values(s.podIPs[m.Name]))
+	m.NameOK = nameWrong
 	if slices.Equal(got, want) && len(want) > 0 {
-		return nameRight, got
+		m.NameOK = nameRight
 	}
-	return nameWrong, got
 }
 
 // JSON prints the status as one document.
@@ -253,6 +265,8 @@ func lockLine(l *LeaseStatus) string {
 	switch {
 	case l == nil, !l.Held:
 		return "not locked"
+	case l.Expired:
+		return "locked by a run that does not renew its lock and is probably dead: " + l.Holder
 	default:
 		return "locked by " + l.Holder
 	}
@@ -271,6 +285,9 @@ func nameText(style Style, m ReplicaStatus) string {
 		return m.Name
 	case nameWrong:
 		return style.paint(red, m.Name+" answers ["+strings.Join(m.Answer, " ")+"]")
+	}
+	if m.NameError != "" {
+		return style.paint(red, m.Name+" ("+m.NameError+")")
 	}
 	return style.paint(faint, m.Name+" (not asked)")
 }
