@@ -25,6 +25,20 @@ func (t *Topology) Pools(c Cluster) []PoolSize {
 	return pools
 }
 
+// poolNames are the names of the pools of all clusters.
+func (t *Topology) poolNames() []string {
+	var out []string
+	for _, region := range t.Spec.Regions {
+		for _, c := range region.Clusters {
+			for _, pool := range t.Pools(c) {
+				out = append(out, pool.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // Replicas are all declared replicas, by region and cluster as in the file, then by pool
 // and ordinal. The i-th replica of a pool is declared in zone i modulo the cluster's zones.
 func (t *Topology) Replicas() []Replica {

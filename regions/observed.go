@@ -22,10 +22,17 @@ type ClusterState struct {
 	// ElsewhereNamespaces are other namespaces of this cluster that hold a record of
 	// the same deployment, sorted: the topology's namespace was changed.
 	ElsewhereNamespaces []string
+	// NotLooked is what could not be looked at, for want of rights, in words for
+	// people, sorted: NotLookedElsewhere, "nodes". What is listed here is not known to be absent.
+	NotLooked []string
 	// Seen are the resource versions up to which each resource was seen
 	// (pods, statefulsets, …): what a later write was decided on.
 	Seen map[string]string
 }
+
+// NotLookedElsewhere stands in ClusterState.NotLooked where ElsewhereNamespaces could
+// not be found out.
+const NotLookedElsewhere = "records in other namespaces"
 
 // StatefulSetState is one pool's StatefulSet.
 type StatefulSetState struct {

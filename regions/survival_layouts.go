@@ -3,7 +3,6 @@ package regions
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // DeclaredLayout is the layout that the topology declares: each replica on a
@@ -36,9 +35,10 @@ func (t *Topology) usableZone(zone string) string {
 
 // LiveLayout is the layout as observed. The members of a cluster that was seen
 // are those that were born: the StatefulSets' ordinals below spec.replicas,
-// every pod, and every declared replica that has a volume claim. A replica that is
+// every pod, and every replica that has a volume claim, declared or not. A replica that is
 // declared but was never created is no member yet, so that growing
-// costs no slack; one that is gone is a member still. A cluster without a state counts as declared.
+// costs no slack; one that is gone is a member still. A cluster without a state counts
+// as declared, and so does one that was emptied.
 //
 // A member with a pod on a node has that node and the zone that was observed
 // there, unknown where no label says it; any other has its declared zone and a node of its own.
@@ -51,8 +51,8 @@ func LiveLayout(t *Topology, states []ClusterState) Layout {
 	for _, region := range t.Spec.Regions {
 		for _, c := range region.Clusters {
 			declared := t.replicasOf(region.Name, c)
-			if state, ok := seen[c.Name]; ok {
-				declared = born(region.Name, c, declared, state)
+			if state, ok := seen[c.Name]; ok && !Emptied(c.Name, states) {
+				declared = born(region.Name, c, t.poolNames(), state)
 			}
 			for _, r := range declared {
 				l.Members = append(l.Members, t.liveMember(r, seen[c.Name]))
@@ -72,7 +72,7 @@ func (t *Topology) undeclared(states []ClusterState, left map[string]ClusterStat
 		if _, ok := left[s.Cluster]; !ok {
 			continue
 		}
-		for _, r := range born(s.Region, Cluster{Name: s.Cluster}, nil, s) {
+		for _, r := range born(s.Region, Cluster{Name: s.Cluster}, t.poolNames(), s) {
 			out = append(out, t.liveMember(r, s))
 		}
 	}
@@ -81,7 +81,7 @@ func (t *Topology) undeclared(states []ClusterState, left map[string]ClusterStat
 }
 
 // born are the replicas of a cluster that exist or existed, by pool and ordinal.
-func born(region string, c Cluster, declared []Replica, state ClusterState) []Replica {
+func born(region string, c Cluster, pools []string, state ClusterState) []Replica {
 	ids := map[ReplicaID]bool{}
 	for _, set := range state.StatefulSets {
 		for ordinal := range set.Replicas {
@@ -91,11 +91,8 @@ func born(region string, c Cluster, declared []Replica, state ClusterState) []Re
 	for _, pod := range state.Pods {
 		ids[pod.ID] = true
 	}
-	for _, r := range declared {
-		claimed := func(claim ClaimState) bool { return strings.HasSuffix(claim.Name, "-"+r.ID.Pod()) }
-		if slices.ContainsFunc(state.Claims, claimed) {
-			ids[r.ID] = true
-		}
+	for _, id := range Claimed(state, pools) {
+		ids[id] = true
 	}
 	var out []Replica
 	for id := range ids {
