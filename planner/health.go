@@ -2,8 +2,6 @@ package planner
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"quorate.dev/quorate/regions"
 )
@@ -62,28 +60,11 @@ func withMessage(reason, message string) string {
 // unboundClaim names a volume claim of the replica that is not bound, or nothing.
 func unboundClaim(state regions.ClusterState, id regions.ReplicaID) string {
 	for _, c := range state.Claims {
-		if claimOf(state, c, id) && c.Phase != "Bound" {
+		if regions.ClaimOf(state, c, id) && c.Phase != "Bound" {
 			return c.Name
 		}
 	}
 	return ""
-}
-
-func hasClaim(state regions.ClusterState, id regions.ReplicaID) bool {
-	return slices.ContainsFunc(state.Claims, func(c regions.ClaimState) bool { return claimOf(state, c, id) })
-}
-
-// claimOf tells whether a volume claim is of the replica. A claim's name is
-// <template>-<pod>, which is ambiguous where one set's name ends like another's:
-// then it is of the set with the longer name.
-func claimOf(state regions.ClusterState, c regions.ClaimState, id regions.ReplicaID) bool {
-	if !strings.HasSuffix(c.Name, "-"+id.Pod()) {
-		return false
-	}
-	return !slices.ContainsFunc(state.StatefulSets, func(set regions.StatefulSetState) bool {
-		other := regions.ReplicaID{Pool: set.Name, Ordinal: id.Ordinal}
-		return len(set.Name) > len(id.Pool) && strings.HasSuffix(c.Name, "-"+other.Pod())
-	})
 }
 
 func countUp(state regions.ClusterState, pool string) int {

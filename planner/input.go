@@ -1,8 +1,6 @@
 package planner
 
 import (
-	"slices"
-
 	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/regions"
 )
@@ -73,9 +71,15 @@ func (in Input) states() []regions.ClusterState {
 
 // initialised tells whether the database is known to hold data, so that promises
 // are in force: it is recorded, or some replica serves already.
-func (in Input) initialised() bool {
-	return slices.ContainsFunc(in.states(), func(s regions.ClusterState) bool {
-		record := s.Record.Database
-		return record.ClusterID != "" || record.Installed != "" || slices.ContainsFunc(s.Pods, regions.PodState.Up)
-	})
+func (in Input) initialised() bool { return regions.HoldsData(in.states()) }
+
+// initIntent is the run that began to initialise the database, and in which replica,
+// as any record says, the first in rollout order; empty where none began.
+func (in Input) initIntent() (run, replica string) {
+	for _, s := range in.states() {
+		if d := s.Record.Database; d.IntentRun != "" || d.IntentReplica != "" {
+			return d.IntentRun, d.IntentReplica
+		}
+	}
+	return "", ""
 }

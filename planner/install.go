@@ -149,7 +149,7 @@ func (b *builder) correctTemplate(s site) {
 	}
 	for _, p := range s.pools {
 		outdated := slices.DeleteFunc(s.outdated(p), func(ordinal int) bool { return ordinal >= p.replicas() })
-		if len(outdated) == 0 {
+		if len(outdated) == 0 || b.refuseUnfinishedInit(s, p) {
 			continue
 		}
 		b.lowered[s.id(p, 0)] = true

@@ -20,8 +20,8 @@ type ledger struct {
 
 // newLedger takes the members, their zones and their nodes from what was seen. A
 // member that does not serve is down, whoever took it down: one whose pod or whose
-// StatefulSet is gone as well (its volume says that it was there), and
-// every one of a cluster that does not answer. Before the first initialisation
+// StatefulSet is gone as well (its volume says that it was there, declared or not),
+// and every one of a cluster that does not answer or was emptied. Before the first initialisation
 // there are no members yet, and the layout is the declared one.
 func newLedger(in Input, inForce bool) ledger {
 	l := ledger{

@@ -6,14 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/semver"
-
 	"quorate.dev/quorate/regions"
 )
-
-// podLabelVersion is the first Kubernetes whose API server copies a node's zone
-// and region labels to the pod at binding by default (KEP-4742).
-const podLabelVersion = "v1.35"
 
 // refuseUnsafe holds what may never run, whatever the steps would be.
 func (b *builder) refuseUnsafe() {
@@ -25,16 +19,18 @@ func (b *builder) refuseUnsafe() {
 	}
 	b.refuseDroppedClusters()
 	b.refuseNoAuthority()
+	b.plan.Refusals = append(b.plan.Refusals, WrongClusters(b.in.Topology, b.in.states())...)
 	for _, s := range b.sites {
 		if s.silent() {
 			continue
 		}
-		b.refuseWrongCluster(s)
 		b.refuseMovedNamespace(s)
 		b.refuseDroppedObjects(s)
 		b.refuseScaleIn(s)
 		b.refuseOnDelete(s)
 		b.checkLocality(s)
+		b.noteHistory(s)
+		b.checkNotLooked(s)
 	}
 }
 
@@ -71,36 +67,6 @@ func (b *builder) refuseNoAuthority() {
 				Hint:    "run `quorate dns serve` where the pods can reach it and list its address under spec.dns.authorities",
 			})
 			return
-		}
-	}
-}
-
-// refuseWrongCluster: the UID of a cluster is pinned at the first apply, in the
-// other clusters too, so that a context that points elsewhere is recognised. Two
-// contexts may reach one cluster, if not the same namespace.
-func (b *builder) refuseWrongCluster(s site) {
-	const hint = "correct the context of this cluster in the topology or in the kubeconfig"
-	for _, o := range b.in.answered() {
-		pinned := o.State.Record.Clusters[s.cluster.Name]
-		if pinned == "" || pinned == s.obs.State.UID {
-			continue
-		}
-		b.refuse(Refusal{
-			Code: "wrong-cluster", Cluster: s.cluster.Name,
-			Message: fmt.Sprintf("context %q reaches a cluster with UID %s, but %s was recorded (in %s) with UID %s",
-				s.cluster.Context, s.obs.State.UID, s.cluster.Name, o.Cluster, pinned),
-			Hint: hint,
-		})
-		return
-	}
-	for _, other := range b.neighbours(s) {
-		if other.cluster.Namespace == s.cluster.Namespace && other.cluster.Name < s.cluster.Name { // once a pair
-			b.refuse(Refusal{
-				Code: "wrong-cluster", Cluster: s.cluster.Name,
-				Message: fmt.Sprintf("contexts %q and %q reach the same cluster (UID %s), in which %s and %s would share namespace %s",
-					s.cluster.Context, other.cluster.Context, s.obs.State.UID, s.cluster.Name, other.cluster.Name, s.cluster.Namespace),
-				Hint: hint,
-			})
 		}
 	}
 }
@@ -175,19 +141,6 @@ func holdsData(ref regions.ObjectRef) bool {
 	return false
 }
 
-func (b *builder) refuseScaleIn(s site) {
-	for _, p := range s.pools {
-		if p.live == nil || p.want >= p.live.Replicas {
-			continue
-		}
-		b.refuse(Refusal{
-			Code: "scale-in", Cluster: s.cluster.Name,
-			Message: fmt.Sprintf("%s: StatefulSet %s has %d replicas and the topology says %d", s.cluster.Name, p.name, p.live.Replicas, p.want),
-			Hint:    fmt.Sprintf("put %d back; replicas are taken away by an operation of its own that moves their data first", p.live.Replicas),
-		})
-	}
-}
-
 // refuseShapes: desired StatefulSets that a partition-driven rollout cannot move.
 func (b *builder) refuseShapes(s site) {
 	for _, object := range s.desired {
@@ -232,52 +185,5 @@ func (b *builder) refuseOnDelete(s site) {
 			Hint: fmt.Sprintf(`quorate moves the partition of a RollingUpdate; change both at once: kubectl --context %s -n %s patch statefulset %s --type merge -p '{"spec":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"partition":%d}}}}'`,
 				s.cluster.Context, s.cluster.Namespace, p.name, p.live.Replicas),
 		})
-	}
-}
-
-// checkLocality: a missing label would come out as an empty zone without an error.
-func (b *builder) checkLocality(s site) {
-	state := s.obs.State
-	if b.in.Topology.Spec.Locality.Zone != "podLabel" {
-		return
-	}
-	if version := state.ServerVersion; tooOld(version) {
-		b.refuse(Refusal{
-			Code: "server-too-old", Cluster: s.cluster.Name,
-			Message: fmt.Sprintf("%s runs Kubernetes %s; locality.zone podLabel needs %s or newer (KEP-4742)", s.cluster.Name, version, podLabelVersion),
-			Hint:    "upgrade the cluster, or set locality.zone to none",
-		})
-	}
-	var unlabelled []string
-	for _, n := range state.Nodes {
-		if n.Zone == "" {
-			unlabelled = append(unlabelled, n.Name)
-		}
-	}
-	if len(unlabelled) > 0 {
-		b.refuse(Refusal{
-			Code: "zone-label-missing", Cluster: s.cluster.Name,
-			Message: fmt.Sprintf("%s: nodes without label topology.kubernetes.io/zone: %s", s.cluster.Name, strings.Join(unlabelled, ", ")),
-			Hint:    "label the nodes; a replica there would start with an empty zone",
-		})
-	}
-	b.noteZones(s)
-}
-
-// tooOld compares major and minor alone: what a provider appends
-// (v1.35.0-gke.100) would read as a pre-release.
-func tooOld(version string) bool {
-	return semver.IsValid(version) && semver.Compare(semver.MajorMinor(version), podLabelVersion) < 0
-}
-
-func (b *builder) noteZones(s site) {
-	if len(s.obs.State.Nodes) == 0 {
-		b.note(s.cluster.Name + ": nodes could not be listed, so zones are taken as declared")
-		return
-	}
-	for _, zone := range s.cluster.Zones {
-		if !slices.ContainsFunc(s.obs.State.Nodes, func(n regions.NodeState) bool { return n.Zone == zone }) {
-			b.note(fmt.Sprintf("%s: no node is in declared zone %s", s.cluster.Name, zone))
-		}
 	}
 }

@@ -120,14 +120,19 @@ func (b *builder) replace(m move, why string) {
 }
 
 // restoreAll waits for replicas that are down and come back by themselves, then
-// makes those anew whose set was deleted or made smaller by hand: they hold data,
-// and while one is missing nothing else may be taken down. It counts them all.
+// makes those anew whose set was deleted or made smaller by hand, or whose cluster
+// was emptied: the database counts on them, and while one is missing nothing else may be
+// taken down. It counts them all.
 func (b *builder) restoreAll() int {
 	n := b.waitForOthers()
 	for _, s := range b.sites {
+		why := "its volume says that it was there before"
+		if s.emptied {
+			why = "the other clusters' records say that " + s.cluster.Name + " was there before"
+		}
 		for _, p := range s.pools {
 			for ordinal := p.replicas(); ordinal < p.had; ordinal++ {
-				b.grow(s, p, ordinal, "bring back", "its volume says that it was there before")
+				b.grow(s, p, ordinal, "bring back", why)
 				delete(b.ledger.down, s.id(p, ordinal))
 				n++
 			}

@@ -122,8 +122,9 @@ func addRepairs(t *testing.T, all map[string]func() *world) {
 		"repair-recreated": func() *world {
 			return installed(t, usual()).change(func(w *world) { delete(w.clusters["euw1"].sets, "bank"); w.leaveVolumes("euw1", 3) })
 		},
-		"take-over":        func() *world { return installed(t, usual()).change(byHand) },
-		"take-over-update": func() *world { return installed(t, usual()).change(byHand).change(to("B")) },
+		"repair-emptied-update": func() *world { return installed(t, usual()).change(wipe("euw1")).change(to("B")) },
+		"take-over":             func() *world { return installed(t, usual()).change(byHand) },
+		"take-over-update":      func() *world { return installed(t, usual()).change(byHand).change(to("B")) },
 		"rolled-by-hand": func() *world {
 			return installed(t, usual()).change(to("B")).change(func(w *world) {
 				w.put("use1/bank", "template=B partition=0 pods=A,A,B~ managers=kubectl")

@@ -13,6 +13,8 @@ type site struct {
 	obs     Observation
 	desired []map[string]any
 	pools   []pool
+	// emptied: the cluster held replicas before and holds nothing now.
+	emptied bool
 }
 
 // silent tells that the cluster did not answer: nothing is known of it.
@@ -23,8 +25,10 @@ type pool struct {
 	name string
 	want int
 	live *regions.StatefulSetState // nil: does not exist yet
-	// had is the number of replicas that are there or were before, since their volumes
-	// are: more than the live set asks for where someone scaled it down or deleted it.
+	// had is the number of replicas that are there or were before: more than the live
+	// set asks for where volumes are left of ones that someone scaled away or whose set was
+	// deleted, and more than the topology wants where it was made smaller. Of a cluster
+	// that was emptied it is what the topology says: nothing else is left to tell.
 	had int
 	// templateChanged: applying the desired object changes the live pod template.
 	templateChanged bool
@@ -56,20 +60,37 @@ func newSite(in Input, region string, c regions.Cluster) site {
 	if s.silent() {
 		s.obs.State, s.obs.Objects = regions.ClusterState{Cluster: c.Name}, nil // what is old is not known
 	}
-	for _, size := range in.Topology.Pools(c) {
-		s.pools = append(s.pools, newPool(s.obs, size))
+	s.emptied = regions.Emptied(c.Name, in.states())
+	sizes := in.Topology.Pools(c)
+	for _, size := range sizes {
+		p := newPool(s.obs, size)
+		p.had = max(p.replicas(), claimedCount(s.obs.State, size.Name, sizes))
+		if s.emptied {
+			p.had = p.want
+		}
+		s.pools = append(s.pools, p)
 	}
 	return s
 }
 
-func newPool(obs Observation, size regions.PoolSize) pool {
-	p := pool{name: size.Name, want: size.Replicas, live: FindSet(obs.State, size.Name)}
-	p.had = p.replicas()
-	for ordinal := p.had; ordinal < p.want; ordinal++ {
-		if hasClaim(obs.State, regions.ReplicaID{Cluster: obs.Cluster, Pool: p.name, Ordinal: ordinal}) {
-			p.had = ordinal + 1
+// claimedCount is one more than the highest ordinal of the pool that has a volume
+// claim, whether the topology wants it or not, 0 where there is none.
+func claimedCount(state regions.ClusterState, pool string, sizes []regions.PoolSize) int {
+	var names []string
+	for _, size := range sizes {
+		names = append(names, size.Name)
+	}
+	n := 0
+	for _, id := range regions.Claimed(state, names) {
+		if id.Pool == pool {
+			n = max(n, id.Ordinal+1)
 		}
 	}
+	return n
+}
+
+func newPool(obs Observation, size regions.PoolSize) pool {
+	p := pool{name: size.Name, want: size.Replicas, live: FindSet(obs.State, size.Name)}
 	if p.live == nil {
 		return p
 	}

@@ -109,6 +109,11 @@ func TestLiveLayout(t *testing.T) {
 		{"a replica with a claim was born", func(s *ClusterState) {
 			s.StatefulSets, s.Pods, s.Claims = nil, nil, []ClaimState{{Name: "data-bank-2"}}
 		}, "use1/bank-2", []string{"us-east1-d"}},
+		{"a claim beyond the topology is a member's", func(s *ClusterState) { s.Claims = []ClaimState{{Name: "data-bank-4"}} }, "use1/bank-0 use1/bank-1 use1/bank-2 use1/bank-4", []string{"us-east1-b", "us-east1-c", "us-east1-c", "us-east1-c"}},
+		{"a claim of a pool with a longer name", func(s *ClusterState) {
+			s.StatefulSets = append(s.StatefulSets, StatefulSetState{Name: "big-bank"})
+			s.Claims = []ClaimState{{Name: "data-big-bank-4"}}
+		}, "use1/bank-0 use1/bank-1 use1/bank-2 use1/big-bank-4", []string{"us-east1-b", "us-east1-c", "us-east1-c", "us-east1-c"}},
 		{"a pod beyond the topology votes", func(s *ClusterState) { s.StatefulSets[0].Replicas = 4 }, "use1/bank-0 use1/bank-1 use1/bank-2 use1/bank-3", []string{"us-east1-b", "us-east1-c", "us-east1-c", "us-east1-b"}},
 		{"before the installation there is nobody", func(s *ClusterState) { *s = ClusterState{Cluster: "use1"} }, "", nil},
 	}

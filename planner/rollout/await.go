@@ -52,7 +52,7 @@ func (b stepBase) poll(ctx context.Context, w wait) error {
 	defer beat.Stop()
 	again, stop := ticks(w.recheck)
 	defer stop()
-	said := ""
+	said := narration{say: b.waiting, now: b.Now, began: b.Now()}
 	var before []string
 	for {
 		if err := b.held.gone(); err != nil {
@@ -69,21 +69,21 @@ func (b stepBase) poll(ctx context.Context, w wait) error {
 			return err
 		}
 		before = missing
-		if text := waitText(missing); text != said && limited.Err() == nil {
-			said = text
-			b.waiting(said)
-		}
+		due, stopDue := after(said.update(waitText(missing)))
 		select {
 		case <-changed:
 		case <-again:
+		case <-due:
 		case <-beat.C:
-			b.waiting(said)
+			said.repeat()
 		case <-limited.Done():
+			stopDue()
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
 			return b.overdue(ctx, w, missing, nil)
 		}
+		stopDue()
 	}
 }
 

@@ -114,7 +114,7 @@ func (v view) silent(clusters []string) []string {
 		if err := v.errs[cluster]; err != nil {
 			out = append(out, fmt.Sprintf("%s to answer (%v)", cluster, err))
 		} else if _, known := v.states[cluster]; !known {
-			out = append(out, cluster+" to answer")
+			out = append(out, "a first look at "+cluster)
 		}
 	}
 	return out

@@ -79,6 +79,24 @@ func stuck(v view, id regions.ReplicaID) bool {
 	return pod.Waiting != "" || pod.Revision != set.CurrentRevision
 }
 
+// onlyFailing: the targets and everybody else who is down fail to start and will
+// not come back by themselves. Mending one takes nothing away then, and waiting for the
+// others first would never end. Beside one that is merely starting it waits.
+func (b stepBase) onlyFailing(v view, others map[regions.ReplicaID]string, targets []regions.ReplicaID) bool {
+	for id := range others {
+		if !failing(v, id) {
+			return false
+		}
+	}
+	return len(targets) > 0 && !slices.ContainsFunc(targets, func(id regions.ReplicaID) bool { return !failing(v, id) })
+}
+
+// failing: the replica's pod cannot start (its image, its configuration, its place).
+func failing(v view, id regions.ReplicaID) bool {
+	pod := planner.FindPod(v.states[id.Cluster], id)
+	return pod != nil && pod.Waiting != "" && !pod.Terminating
+}
+
 // starting says which targets are down and come back by themselves.
 func starting(v view, targets []regions.ReplicaID) []string {
 	var out []string
@@ -108,6 +126,9 @@ func (b stepBase) forbids(ctx context.Context, v view, targets []regions.Replica
 	others := b.troubled(ctx, v)
 	for _, id := range targets {
 		delete(others, id)
+	}
+	if b.onlyFailing(v, others, targets) {
+		return nil
 	}
 	budget := b.Topology.Spec.Rollout.MaxUnavailable
 	if len(others)+len(targets) > budget || len(targets) == 0 && len(others) > 0 {

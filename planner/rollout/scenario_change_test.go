@@ -142,6 +142,7 @@ func TestHoldAfterTheSetGrew(t *testing.T) {
 			if e.Type == rollout.EventStepStart && e.Step == "west/rest/bank" {
 				s := f.clusters["west"].sets["bank"]
 				s.write(func(n *spec) { n.replicas = 4 })
+				f.lastHand = time.Now() // somebody grew it by hand
 			}
 		}
 		if err := c.execute(); err != nil {

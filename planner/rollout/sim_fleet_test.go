@@ -76,6 +76,8 @@ type cluster struct {
 type picture struct {
 	at   time.Time
 	down []regions.ReplicaID
+	// failing are those of them that cannot start and do not come back by themselves.
+	failing map[regions.ReplicaID]bool
 }
 
 type lease struct {
@@ -138,7 +140,7 @@ func (f *fleet) names() []string { return slices.Sorted(maps.Keys(f.clusters)) }
 // touch counts an event in a cluster and tells its watchers.
 func (c *cluster) touch() int {
 	c.version++
-	c.history[c.version] = picture{at: time.Now(), down: c.down()}
+	c.history[c.version] = picture{at: time.Now(), down: c.down(), failing: c.failing()}
 	for _, w := range c.watchers {
 		select {
 		case w <- struct{}{}:
@@ -157,6 +159,16 @@ func (c *cluster) down() []regions.ReplicaID {
 			if p := c.pods[s.podName(i)]; p == nil || !p.up() {
 				out = append(out, s.id(i))
 			}
+		}
+	}
+	return out
+}
+
+func (c *cluster) failing() map[regions.ReplicaID]bool {
+	out := map[regions.ReplicaID]bool{}
+	for _, p := range c.pods {
+		if p.waiting != "" && !p.terminating {
+			out[p.id] = true
 		}
 	}
 	return out

@@ -138,7 +138,7 @@ func (r *run) decided(cluster, op string, targets []regions.ReplicaID) {
 		r.violation("%s without an intent", op)
 		return
 	}
-	others := 0
+	others, mending := 0, true // mending: the target and all others down fail to start
 	for _, name := range r.names() {
 		version, err := strconv.Atoi(intent.Seen[name]["pods"])
 		if err != nil {
@@ -148,13 +148,18 @@ func (r *run) decided(cluster, op string, targets []regions.ReplicaID) {
 		if version < r.floor[name] {
 			r.violation("%s was decided on an old picture of %s (%d < %d)", op, name, version, r.floor[name])
 		}
-		for _, id := range r.clusters[name].history[version].down {
+		seen := r.clusters[name].history[version]
+		for _, id := range seen.down {
+			mending = mending && seen.failing[id]
 			if id != targets[0] {
 				others++
 			}
 		}
+		if name == targets[0].Cluster {
+			mending = mending && seen.failing[targets[0]]
+		}
 	}
-	if others+len(targets) > r.topology.Spec.Rollout.MaxUnavailable {
+	if !mending && others+len(targets) > r.topology.Spec.Rollout.MaxUnavailable {
 		r.violation("%s was decided while %d others were down in the picture", op, others)
 	}
 }

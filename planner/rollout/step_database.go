@@ -3,8 +3,6 @@ package rollout
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -88,12 +86,11 @@ func (i initStep) refuse(state regions.ClusterState) error {
 
 func (i initStep) initialise(ctx context.Context) error {
 	hook := i.Profile.Hooks.Init
-	result, err := i.exec(ctx, i.target(), hook.Argv, hook.Timeout)
+	result, err := i.exec(ctx, i.target(), hook.Command(i.host(i.target()), i.Profile.SeedPort), hook.TimeoutDuration())
 	if err != nil {
 		return fmt.Errorf("initialise in %s: %w", i.target(), err)
 	}
-	already := hook.AlreadyDone != "" && regexp.MustCompile(hook.AlreadyDone).MatchString(result.Stdout+result.Stderr)
-	if result.ExitCode != 0 && !already {
+	if result.ExitCode != 0 && !hook.Done(result.Stdout+result.Stderr) {
 		return fmt.Errorf("initialise in %s: %s: exit %d: %s", i.target(), strings.Join(hook.Argv, " "), result.ExitCode, firstLine(result.Stderr+result.Stdout))
 	}
 	return i.wrote("database", "")
@@ -105,18 +102,15 @@ func (i initStep) verify(ctx context.Context) error {
 	if hook == nil {
 		return nil
 	}
-	value := regexp.MustCompile(hook.Value)
 	clusterID := ""
 	err := i.poll(ctx, wait{clusters: i.clusters(), deadline: i.timeout(), recheck: time.Second, holds: func(ctx context.Context, _ view) ([]string, error) {
-		result, err := i.exec(ctx, i.target(), hook.Argv, hook.Timeout)
+		result, err := i.exec(ctx, i.target(), hook.Command(i.host(i.target()), i.Profile.SeedPort), hook.TimeoutDuration())
 		if err != nil {
 			return []string{fmt.Sprintf("%s to tell its cluster ID (%v)", i.target(), err)}, nil
 		}
-		match := value.FindStringSubmatch(result.Stdout)
-		if len(match) < 2 {
+		if clusterID, err = hook.Extract(result.Stdout); err != nil {
 			return []string{fmt.Sprintf("%s to tell its cluster ID (%s)", i.target(), firstLine(result.Stderr+result.Stdout))}, nil
 		}
-		clusterID = match[1]
 		return nil, nil
 	}})
 	if err != nil {
@@ -139,29 +133,16 @@ func (i initStep) record(ctx context.Context, change func(*regions.DatabaseRecor
 	return nil
 }
 
-// exec runs a hook in a replica's container, as argv, with its own deadline.
-func (b stepBase) exec(ctx context.Context, id regions.ReplicaID, argv []string, timeout string) (ExecResult, error) {
-	limit, err := time.ParseDuration(timeout)
-	if err != nil {
-		return ExecResult{}, fmt.Errorf("hook timeout %q: %w", timeout, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// exec runs a command in a replica's container, as argv, with its own deadline.
+func (b stepBase) exec(ctx context.Context, id regions.ReplicaID, argv []string, timeout time.Duration) (ExecResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return b.Pods.Exec(ctx, id, b.substitute(argv, id))
+	return b.Pods.Exec(ctx, id, argv)
 }
 
-// substitute fills {host} and {port} in a hook's words.
-func (b stepBase) substitute(words []string, id regions.ReplicaID) []string {
-	out := make([]string, len(words))
-	for i, word := range words {
-		out[i] = b.fill(word, id)
-	}
-	return out
-}
-
-func (b stepBase) fill(word string, id regions.ReplicaID) string {
-	host := strings.TrimSuffix(dns.ReplicaName(b.Topology, id), ".")
-	return strings.NewReplacer("{host}", host, "{port}", strconv.Itoa(b.Profile.SeedPort)).Replace(word)
+// host is a replica's stable name as hooks write it.
+func (b stepBase) host(id regions.ReplicaID) string {
+	return strings.TrimSuffix(dns.ReplicaName(b.Topology, id), ".")
 }
 
 func firstLine(text string) string {

@@ -74,7 +74,7 @@ func (b stepBase) members(v view, gate kustomize.Gate) []string {
 	var keys []string
 	for _, state := range v.all() {
 		for _, id := range planner.Expected(state) {
-			keys = append(keys, b.fill(gate.KeyValue, id))
+			keys = append(keys, gate.Expected(b.host(id), b.Profile.SeedPort))
 		}
 	}
 	return keys
@@ -87,7 +87,7 @@ func (b stepBase) askCluster(ctx context.Context, state regions.ClusterState, ga
 		if pod == nil || !pod.Up() {
 			continue
 		}
-		result, err := b.exec(ctx, id, gate.Argv, gate.Timeout)
+		result, err := b.exec(ctx, id, gate.Command(b.host(id), b.Profile.SeedPort), gate.TimeoutDuration())
 		if err != nil {
 			return []string{err.Error()}
 		}

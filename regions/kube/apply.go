@@ -13,10 +13,12 @@ import (
 	"quorate.dev/quorate/regions"
 )
 
-// ApplyOptions say as whom to apply, and whether to take fields from their other managers.
+// ApplyOptions say as whom to apply, and whether to share fields with their other managers.
 type ApplyOptions struct {
 	Manager string
-	Force   bool
+	// TakeOver makes Manager an owner of fields that others own at the very value applied. A field that
+	// another manager holds at a different value is a Conflict all the same.
+	TakeOver bool
 }
 
 // Applied is the outcome of an apply.
@@ -25,8 +27,9 @@ type Applied struct {
 	Changed         bool // false: the object was already so, and its fields' managers too
 }
 
-// Apply applies one object that is no StatefulSet (server-side apply). Fields that
-// other managers own at another value are a Conflict unless forced. Repeating it is harmless.
+// Apply applies one object that is no StatefulSet (server-side apply). Fields that other
+// managers own are a Conflict; with TakeOver only those which they own at
+// another value, judged by the very state that is written over. Repeating it is harmless.
 func (c *Cluster) Apply(ctx context.Context, object map[string]any, opts ApplyOptions) (Applied, error) {
 	t, err := c.target(ctx, object, "")
 	if err != nil {
@@ -35,16 +38,50 @@ func (c *Cluster) Apply(ctx context.Context, object map[string]any, opts ApplyOp
 	if isStatefulSet(t.object) {
 		return Applied{}, fmt.Errorf("cluster %s: apply %s: a StatefulSet goes through InstallStatefulSet or ApplyStatefulSet", c.name, t.ref)
 	}
-	live, err := c.get(ctx, t)
-	if err != nil {
+	var applied Applied
+	err = c.onLatest(ctx, t, func(live *unstructured.Unstructured) error {
+		if opts.TakeOver {
+			applied, err = c.takeOver(ctx, t, live, opts.Manager)
+		} else {
+			applied, err = c.apply(ctx, t, t.object, live, metav1.ApplyOptions{FieldManager: opts.Manager})
+		}
+		return err
+	})
+	return applied, err
+}
+
+// takeOver applies over exactly the state given: unforced, and forced where a forced dry run
+// shows that nothing but ownership is in the way.
+func (c *Cluster) takeOver(ctx context.Context, t target, live *unstructured.Unstructured, manager string) (Applied, error) {
+	unbound := withoutRollout(t.object, live)
+	object := unbound.DeepCopy()
+	if live != nil {
+		object.SetResourceVersion(live.GetResourceVersion())
+	}
+	applied, err := c.apply(ctx, t, object, live, metav1.ApplyOptions{FieldManager: manager})
+	conflict, conflicts := errors.AsType[*Conflict](err)
+	switch {
+	case !conflicts:
+		return applied, err
+	case live == nil: // somebody made it meanwhile
+		return Applied{}, &Changed{Cluster: c.name, Object: t.ref, Err: err}
+	}
+	trial, tryErr := c.try(ctx, t, unbound, live, manager)
+	switch {
+	case tryErr != nil:
+		return Applied{}, errors.Join(err, tryErr)
+	case trial.after == nil:
+		return Applied{}, fmt.Errorf("%w; forced, it would be refused: %s", err, trial.rejected+trial.clientSide)
+	case len(trial.conflicts) > 0:
+		conflict.Fields = trial.conflicts
 		return Applied{}, err
 	}
-	return c.apply(ctx, t, t.object, live, opts)
+	return c.apply(ctx, t, object, live, metav1.ApplyOptions{FieldManager: manager, Force: true})
 }
 
 // apply applies an object and compares with what was live before.
-func (c *Cluster) apply(ctx context.Context, t target, object, live *unstructured.Unstructured, opts ApplyOptions) (Applied, error) {
-	after, err := c.patch(ctx, t, object, metav1.ApplyOptions{FieldManager: opts.Manager, Force: opts.Force})
+func (c *Cluster) apply(ctx context.Context, t target, object, live *unstructured.Unstructured, opts metav1.ApplyOptions) (Applied, error) {
+	after, err := c.patch(ctx, t, object, opts)
 	if err != nil {
 		return Applied{}, c.conflict(t.ref, err)
 	}
@@ -95,7 +132,7 @@ func (c *Cluster) EnsureNamespace(ctx context.Context, object map[string]any) (A
 	case within(t.object.GetLabels(), live.GetLabels()) && within(t.object.GetAnnotations(), live.GetAnnotations()):
 		return Applied{ResourceVersion: live.GetResourceVersion()}, nil
 	}
-	return c.apply(ctx, t, t.object, live, ApplyOptions{Manager: ManagerQuorate})
+	return c.apply(ctx, t, t.object, live, metav1.ApplyOptions{FieldManager: ManagerQuorate})
 }
 
 // within tells whether every entry of part is in whole.
@@ -106,26 +143,4 @@ func within(part, whole map[string]string) bool {
 		}
 	}
 	return true
-}
-
-// Delete removes one object that fell out of the overlay, its dependants in the
-// background. An object that does not exist is no error. StatefulSets, PersistentVolumeClaims
-// and Namespaces are never deleted this way: Kept.
-func (c *Cluster) Delete(ctx context.Context, ref regions.ObjectRef) error {
-	switch ref.Kind {
-	case "StatefulSet", "PersistentVolumeClaim", "PersistentVolume", "Namespace":
-		return &Kept{Cluster: c.name, Object: ref}
-	}
-	t, err := c.locate(ctx, ref)
-	if err != nil {
-		return err
-	}
-	background := metav1.DeletePropagationBackground
-	err = c.request(ctx, "delete "+ref.String(), func(ctx context.Context) error {
-		return t.client.Delete(ctx, ref.Name, metav1.DeleteOptions{PropagationPolicy: &background})
-	})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
 }

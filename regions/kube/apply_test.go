@@ -22,13 +22,12 @@ func TestApplyAndDelete(t *testing.T) {
 		}
 	}
 	theirs := configMap(namespace, "cm", map[string]any{"a": "2"})
-	_, err := c.Apply(t.Context(), theirs, ApplyOptions{Manager: "other"})
-	var conflict *Conflict
-	if !errors.As(err, &conflict) || !slices.Equal(conflict.Fields, []regions.FieldConflict{{Manager: ManagerQuorate, Field: ".data.a"}}) {
-		t.Errorf("%v", err)
-	}
-	if _, err := c.Apply(t.Context(), theirs, ApplyOptions{Manager: "other", Force: true}); err != nil {
-		t.Error(err)
+	for _, takeOver := range []bool{false, true} { // the value differs: taking over is no leave to overwrite it
+		_, err := c.Apply(t.Context(), theirs, ApplyOptions{Manager: "other", TakeOver: takeOver})
+		var conflict *Conflict
+		if !errors.As(err, &conflict) || !slices.Equal(conflict.Fields, []regions.FieldConflict{{Manager: ManagerQuorate, Field: ".data.a"}}) {
+			t.Errorf("take over %v: %v", takeOver, err)
+		}
 	}
 	ref := regions.ObjectRef{APIVersion: "v1", Kind: "ConfigMap", Namespace: namespace, Name: "cm"}
 	for range 2 { // the second time it is gone already

@@ -70,7 +70,7 @@ func (c *Cluster) compare(ctx context.Context, t target) (regions.ObjectState, e
 	if live != nil {
 		state.Live = c.presentable(live)
 	}
-	trial, err := c.try(ctx, t, withoutRollout(t.object, live), live)
+	trial, err := c.try(ctx, t, withoutRollout(t.object, live), live, ManagerQuorate)
 	if err != nil {
 		return regions.ObjectState{}, err
 	}
@@ -93,10 +93,10 @@ type trial struct {
 	rejected   string
 }
 
-// try dry-runs an object as ManagerQuorate: unforced, and, should managers conflict,
+// try dry-runs an object as a manager: unforced, and, should managers conflict,
 // forced as well, to tell real conflicts from those of ownership.
-func (c *Cluster) try(ctx context.Context, t target, object, live *unstructured.Unstructured) (trial, error) {
-	opts := metav1.ApplyOptions{FieldManager: ManagerQuorate, DryRun: []string{metav1.DryRunAll}}
+func (c *Cluster) try(ctx context.Context, t target, object, live *unstructured.Unstructured, manager string) (trial, error) {
+	opts := metav1.ApplyOptions{FieldManager: manager, DryRun: []string{metav1.DryRunAll}}
 	after, err := c.patch(ctx, t, object, opts)
 	conflicts := fieldConflicts(err)
 	if len(conflicts) == 0 || live == nil {

@@ -23,6 +23,8 @@ func (c *Cluster) assemble(scope Scope, f facts, l listing) regions.ClusterState
 	}
 	if f.nodesSeen != "" {
 		state.Seen["nodes"] = f.nodesSeen
+	} else {
+		state.NotLooked = append(state.NotLooked, "nodes")
 	}
 	sets := slices.DeleteFunc(slices.Clone(l.sets), func(set *appsv1.StatefulSet) bool {
 		return !slices.Contains(scope.Pools, set.Name)
@@ -41,7 +43,7 @@ func (c *Cluster) assemble(scope Scope, f facts, l listing) regions.ClusterState
 		}
 	}
 	for _, claim := range l.claims {
-		if claimOfPools(claim.Name, scope.Pools, sets) {
+		if claimOfPools(claim.Name, scope.Pools, l.sets) {
 			state.Claims = append(state.Claims, regions.ClaimState{
 				Name: claim.Name, UID: string(claim.UID), Phase: string(claim.Status.Phase),
 			})
@@ -153,31 +155,22 @@ func replicaOf(pod *corev1.Pod, pools []string) (regions.ReplicaID, bool) {
 	return regions.ReplicaID{Pool: owner.Name, Ordinal: ordinal}, true
 }
 
-// claimOfPools tells whether a claim is <template>-<pool>-<ordinal>. Where the set is there its
-// templates decide; of a set that is gone any template might have been.
+// claimOfPools tells whether a claim is of one of the pools. Where the pool's set is there its
+// templates decide; of a set that is gone any template might have been. sets are all
+// of the namespace: a claim may be of one that is none of ours.
 func claimOfPools(claim string, pools []string, sets []*appsv1.StatefulSet) bool {
-	dash := strings.LastIndexByte(claim, '-')
-	if dash < 0 {
-		return false
+	names := slices.Clone(pools)
+	for _, set := range sets {
+		names = append(names, set.Name)
 	}
-	if ordinal, err := strconv.Atoi(claim[dash+1:]); err != nil || ordinal < 0 {
-		return false
-	}
-	for _, pool := range pools {
-		template, ok := strings.CutSuffix(claim[:dash], "-"+pool)
-		if ok && mayBeTemplate(template, pool, sets) {
-			return true
-		}
-	}
-	return false
+	pool, ordinal, ok := regions.ClaimReplica(claim, names)
+	template := strings.TrimSuffix(claim, fmt.Sprintf("-%s-%d", pool, ordinal))
+	return ok && slices.Contains(pools, pool) && mayBeTemplate(template, pool, sets)
 }
 
 func mayBeTemplate(template, pool string, sets []*appsv1.StatefulSet) bool {
 	i := slices.IndexFunc(sets, func(set *appsv1.StatefulSet) bool { return set.Name == pool })
-	if i < 0 {
-		return template != ""
-	}
-	return slices.ContainsFunc(sets[i].Spec.VolumeClaimTemplates, func(claim corev1.PersistentVolumeClaim) bool {
+	return i < 0 || slices.ContainsFunc(sets[i].Spec.VolumeClaimTemplates, func(claim corev1.PersistentVolumeClaim) bool {
 		return claim.Name == template
 	})
 }

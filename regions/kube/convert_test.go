@@ -167,13 +167,18 @@ func TestPodState(t *testing.T) {
 }
 
 func TestClaimOfPools(t *testing.T) {
-	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "db"}}
-	set.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}}
+	set := func(name string) *appsv1.StatefulSet {
+		set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		set.Spec.VolumeClaimTemplates = []corev1.PersistentVolumeClaim{{ObjectMeta: metav1.ObjectMeta{Name: "data"}}}
+		return set
+	}
+	sets := []*appsv1.StatefulSet{set("db"), set("not-gone")}
 	for claim, want := range map[string]bool{
 		"data-db-0": true, "data-db-12": true, "logs-db-0": false, "data-my-db-0": false, "db-0": false,
 		"data-db": false, "data-db-x": false, "any-gone-3": true, "-gone-3": false, "": false,
+		"data-not-gone-0": false, // of a set that is none of ours
 	} {
-		if got := claimOfPools(claim, []string{"db", "gone"}, []*appsv1.StatefulSet{set}); got != want {
+		if got := claimOfPools(claim, []string{"db", "gone"}, sets); got != want {
 			t.Errorf("%q: %v", claim, got)
 		}
 	}

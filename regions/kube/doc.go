@@ -23,5 +23,5 @@
 // # Errors
 //
 // Every error names the cluster and what was attempted. Unreachable, Forbidden,
-// Conflict, Changed, Held, LeaseLost and Kept are found by errors.As.
+// Conflict, Changed, Held, LeaseLost, Kept and NotOurs are found by errors.As.
 package kube

@@ -1,26 +1,17 @@
 package kube
 
 import (
-	"context"
-	"crypto/tls"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
-
-	multierror "github.com/hashicorp/go-multierror"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 
 	"quorate.dev/quorate/regions"
 )
 
 // Unreachable says that a cluster's API server gave no usable answer: refused
-// or lost connections, timeouts, DNS, TLS, or a proxy's 502, 503 or 504.
+// or lost connections, our own request timeout, DNS, TLS, 429, 502, 503 or 504, and for a read 500 too.
 type Unreachable struct {
 	Cluster string
 	Attempt string // what was attempted, such as "list pods"
@@ -28,6 +19,9 @@ type Unreachable struct {
 }
 
 func (e *Unreachable) Error() string {
+	if statusCode(e.Err) != 0 {
+		return fmt.Sprintf("cluster %s gives no usable answer: %s: %v", e.Cluster, e.Attempt, e.Err)
+	}
 	return fmt.Sprintf("cluster %s cannot be reached: %s: %v", e.Cluster, e.Attempt, e.Err)
 }
 
@@ -133,90 +127,18 @@ func (e *Kept) Error() string {
 	return fmt.Sprintf("cluster %s: %s is not deleted: data hangs on its kind", e.Cluster, e.Object)
 }
 
-// explain wraps the error of one attempt in the type that fits it. ctx is the
-// caller's context: where the caller gave up, the cluster is not to blame.
-func (c *Cluster) explain(ctx context.Context, attempt string, err error) error {
-	var explained interface{ explained() }
-	switch {
-	case err == nil || errors.As(err, &explained):
-		return err
-	case errors.Is(ctx.Err(), context.Canceled):
-		return fmt.Errorf("cluster %s: %s: %w", c.name, attempt, err)
-	case refusesCredentials(err):
-		return &Forbidden{Cluster: c.name, Attempt: attempt, Err: err}
-	case givesNoAnswer(err):
-		return &Unreachable{Cluster: c.name, Attempt: attempt, Err: err}
-	default:
-		return fmt.Errorf("cluster %s: %s: %w", c.name, attempt, err)
-	}
+// NotOurs says that an object is not deleted since ManagerQuorate no longer manages any field
+// of it: others have taken it over.
+type NotOurs struct {
+	Cluster  string
+	Object   regions.ObjectRef
+	Managers []string // who manages it now, sorted; empty: nobody
 }
 
-func (e *Unreachable) explained() {}
-func (e *Forbidden) explained()   {}
-
-// refusesCredentials knows 401, a missing permission, and client-go's credential
-// helpers, whose errors have no type (plugin/pkg/client/auth/exec).
-func refusesCredentials(err error) bool {
-	return apierrors.IsUnauthorized(err) || lacksRight(err) ||
-		strings.Contains(err.Error(), "getting credentials:")
+func (e *NotOurs) Error() string {
+	return fmt.Sprintf("cluster %s: %s is not deleted: %s no longer manages it, but %s; if nobody needs it, delete it by hand and run again",
+		e.Cluster, e.Object, ManagerQuorate, cmp.Or(strings.Join(e.Managers, ", "), "nobody"))
 }
 
-// lacksRight tells a missing permission from an admission plugin's 403 by the
-// authorizer's sentence: User "x" cannot patch resource "y", or cannot get path "/z"
-// (apiserver, endpoints/handlers/responsewriters/errors.go).
-func lacksRight(err error) bool {
-	text := err.Error()
-	return apierrors.IsForbidden(err) && strings.Contains(text, " cannot ") &&
-		(strings.Contains(text, " resource ") || strings.Contains(text, " path "))
-}
-
-// givesNoAnswer tells failures of the way to the API server, or of a server that
-// cannot serve, from answers.
-func givesNoAnswer(err error) bool {
-	if code := statusCode(err); code != 0 {
-		return code == http.StatusBadGateway || code == http.StatusServiceUnavailable ||
-			code == http.StatusGatewayTimeout || code == http.StatusTooManyRequests ||
-			apierrors.IsServerTimeout(err)
-	}
-	var network net.Error
-	var request *url.Error
-	var certificate *tls.CertificateVerificationError
-	var handshake tls.RecordHeaderError
-	return errors.As(err, &network) || errors.As(err, &request) ||
-		errors.As(err, &certificate) || errors.As(err, &handshake) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		utilnet.IsConnectionReset(err) || utilnet.IsConnectionRefused(err) || utilnet.IsHTTP2ConnectionLost(err)
-}
-
-// transient tells whether an idempotent request may succeed when simply repeated.
-func transient(err error) bool {
-	if err == nil {
-		return false
-	}
-	var lost *Unreachable
-	return errors.As(err, &lost) || statusCode(err) >= http.StatusInternalServerError && !refused(err)
-}
-
-// statusCode is the HTTP status that the API server answered with, 0 where it did not answer.
-func statusCode(err error) int {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return 0
-	}
-	return int(status.Status().Code)
-}
-
-// gather makes one error of those of a fan-out. A dead cluster fails every
-// request alike, so one Unreachable stands for all.
-func gather(errs []error) error {
-	var all *multierror.Error
-	for _, err := range errs {
-		if _, lost := errors.AsType[*Unreachable](err); lost {
-			return err
-		}
-		if err != nil {
-			all = multierror.Append(all, err)
-		}
-	}
-	return all.ErrorOrNil()
-}
+// ManagedBy names the managers, for callers that know this error by its behaviour alone.
+func (e *NotOurs) ManagedBy() []string { return e.Managers }

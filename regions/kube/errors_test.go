@@ -114,7 +114,10 @@ func TestErrorsAreTold(t *testing.T) {
 		{"401", status(401, metav1.StatusReasonUnauthorized, "Unauthorized"), forbidden},
 		{"no right", status(403, metav1.StatusReasonForbidden, `pods is forbidden: User "x" cannot list resource "pods" in API group ""`), forbidden},
 		{"quota", status(403, metav1.StatusReasonForbidden, "exceeded quota: pods"), other},
-		{"500", status(500, metav1.StatusReasonInternalError, "etcdserver: broken"), other},
+		{"500", status(500, metav1.StatusReasonInternalError, "etcdserver: no leader"), unreachable},
+		{"500 of a webhook", status(500, metav1.StatusReasonInternalError, "conversion webhook for example.com/v1 failed"), other},
+		{"503", status(503, metav1.StatusReasonServiceUnavailable, "etcdserver: no leader"), unreachable},
+		{"504", status(504, metav1.StatusReasonTimeout, "etcdserver: request timed out"), unreachable},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -178,10 +181,73 @@ func TestCancelledIsNotUnreachable(t *testing.T) {
 	}
 }
 
-// The API server is real elsewhere; here it has to fail on command.
-func TestApplyIsRepeated(t *testing.T) {
+func TestTheCallersDeadlineIsNotTheClusters(t *testing.T) {
 	t.Parallel()
-	var patches atomic.Int32
+	silent := serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	c := openAt(t, silent, Options{RequestTimeout: time.Minute})
+	for name, ask := range map[string]func(context.Context) error{
+		"read the version": func(ctx context.Context) error { return second(c.version(ctx)) },
+		"exec true": func(ctx context.Context) error {
+			return second(c.Exec(ctx, ExecRequest{Namespace: "n", Pod: "p", Argv: []string{"true"}}))
+		},
+		"get Lease": func(ctx context.Context) error {
+			return second(c.AcquireLease(ctx, "n", "l", LeaseRequest{Holder: "h", Duration: time.Second}, time.Now))
+		},
+	} {
+		spent := errors.New("hook timeout 50ms")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, spent)
+		err := ask(ctx)
+		cancel()
+		if kindOf(err) != "other" || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, spent) {
+			t.Errorf("%v", err)
+		}
+		for _, want := range []string{"use1", name, "time allowed", "hook timeout 50ms"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q is not in: %v", want, err)
+			}
+		}
+	}
+}
+
+func TestOneRefusalStandsForAll(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	refuse := status(401, metav1.StatusReasonUnauthorized, "Unauthorized")
+	c := openAt(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		refuse(w, r)
+	})), Options{})
+	_, err := c.Observe(t.Context(), dbScope("n"))
+	if kindOf(err) != "forbidden" || asked.Load() < 8 || strings.Count(err.Error(), "Unauthorized") != 1 {
+		t.Errorf("%d requests: %v", asked.Load(), err)
+	}
+	a := &Forbidden{Cluster: "use1", Attempt: "list pods", Err: errors.New("no right to pods")}
+	b := &Forbidden{Cluster: "use1", Attempt: "list nodes", Err: errors.New("no right to nodes")}
+	if err := gather([]error{a, nil, b, gather([]error{a, b})}); strings.Count(err.Error(), "no right") != 2 {
+		t.Errorf("different refusals are told each, once: %v", err)
+	}
+	if err := gather([]error{nil, nil}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClientGoIsQuiet(t *testing.T) {
+	t.Parallel()
+	for level, want := range map[slog.Level]bool{slog.LevelInfo: false, slog.LevelDebug: true} {
+		var logged bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: level}))
+		c := openAt(t, "https://127.0.0.1:1", Options{Logger: logger})
+		if _, err := c.Compare(t.Context(), dbScope("n"), []map[string]any{configMap("n", "a", nil)}); kindOf(err) != "unreachable" {
+			t.Errorf("%v", err)
+		}
+		if text := logged.String(); strings.Contains(text, "API group list") != want || strings.Contains(text, "ERROR") || !want && text != "" {
+			t.Errorf("at level %s:\n%s", level, text)
+		}
+	}
+}
+
+// servingConfigMaps answers discovery as an API server that knows ConfigMaps alone.
+func servingConfigMaps() *http.ServeMux {
 	mux := http.NewServeMux()
 	answer := func(pattern, body string) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, _ *http.Request) {
@@ -192,6 +258,14 @@ func TestApplyIsRepeated(t *testing.T) {
 	answer("/api", `{"kind":"APIVersions","versions":["v1"]}`)
 	answer("/apis", `{"kind":"APIGroupList","apiVersion":"v1","groups":[]}`)
 	answer("/api/v1", `{"kind":"APIResourceList","groupVersion":"v1","resources":[{"name":"configmaps","namespaced":true,"kind":"ConfigMap","verbs":["get","patch"]}]}`)
+	return mux
+}
+
+// The API server is real elsewhere; here it has to fail on command.
+func TestApplyIsRepeated(t *testing.T) {
+	t.Parallel()
+	var patches atomic.Int32
+	mux := servingConfigMaps()
 	mux.HandleFunc("/api/v1/namespaces/n/configmaps/cm", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		switch {

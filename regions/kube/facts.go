@@ -35,7 +35,7 @@ func (c *Cluster) facts(ctx context.Context, scope Scope) (facts, error) {
 // version is the API server's version, such as v1.37.2. Everybody may read it.
 func (c *Cluster) version(ctx context.Context) (string, error) {
 	var info version.Info
-	err := c.request(ctx, "read the version", func(ctx context.Context) error {
+	err := c.read(ctx, "read the version", func(ctx context.Context) error {
 		result := c.clientset.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx)
 		if err := result.Error(); err != nil { // unlike Raw's, it says what the server said
 			return err
@@ -52,7 +52,7 @@ func (c *Cluster) version(ctx context.Context) (string, error) {
 // identity is the UID of kube-system, which no two clusters share and no cluster outlives.
 func (c *Cluster) identity(ctx context.Context) (string, error) {
 	var uid string
-	err := c.request(ctx, "get Namespace/"+metav1.NamespaceSystem, func(ctx context.Context) error {
+	err := c.read(ctx, "get Namespace/"+metav1.NamespaceSystem, func(ctx context.Context) error {
 		namespace, err := c.clientset.CoreV1().Namespaces().Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
 		if err == nil {
 			uid = string(namespace.UID)
@@ -64,7 +64,7 @@ func (c *Cluster) identity(ctx context.Context) (string, error) {
 
 // sandbox tells whether the cluster is marked as one. Who may not look has no sandbox.
 func (c *Cluster) sandbox(ctx context.Context) (bool, error) {
-	err := c.request(ctx, "get ConfigMap/"+SandboxMark, func(ctx context.Context) error {
+	err := c.read(ctx, "get ConfigMap/"+SandboxMark, func(ctx context.Context) error {
 		_, err := c.clientset.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, SandboxMark, metav1.GetOptions{})
 		return err
 	})
@@ -75,7 +75,7 @@ func (c *Cluster) sandbox(ctx context.Context) (bool, error) {
 }
 
 func (c *Cluster) namespaceExists(ctx context.Context, namespace string) (bool, error) {
-	err := c.request(ctx, "get Namespace/"+namespace, func(ctx context.Context) error {
+	err := c.read(ctx, "get Namespace/"+namespace, func(ctx context.Context) error {
 		_, err := c.clientset.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 		return err
 	})
@@ -86,7 +86,7 @@ func (c *Cluster) namespaceExists(ctx context.Context, namespace string) (bool, 
 }
 
 func (c *Cluster) nodes(ctx context.Context, f *facts) error {
-	err := c.request(ctx, "list nodes", func(ctx context.Context) error {
+	err := c.read(ctx, "list nodes", func(ctx context.Context) error {
 		list, err := c.clientset.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 		if err == nil {
 			f.nodes, f.nodesSeen = list.Items, list.ResourceVersion

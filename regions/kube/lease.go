@@ -59,7 +59,7 @@ func (k *leaseClock) unchangedSince(lease string, state regions.LeaseState, now 
 // AcquireLease takes a coordination.k8s.io/v1 Lease, making it where there is none, by
 // compare and swap on its resourceVersion. It is one look: while somebody else holds
 // the Lease it is Held, to be called again, at the latest when Held.Expires has come. A Lease expires when this
-// process has seen it unchanged for its whole duration; a released one is free at once. The epoch
+// process has seen it unchanged for its whole duration (the request's, where it names none); a released one is free at once. The epoch
 // of the new holding is Transitions, one more than before; our own holding is renewed as it is.
 func (c *Cluster) AcquireLease(ctx context.Context, namespace, name string, request LeaseRequest, now func() time.Time) (regions.LeaseState, error) {
 	if err := request.check(); err != nil {
@@ -70,7 +70,7 @@ func (c *Cluster) AcquireLease(ctx context.Context, namespace, name string, requ
 		state := leaseState(lease)
 		if lease.ResourceVersion != "" && state.Holder != "" && state.Holder != request.Holder {
 			since := c.leases.unchangedSince(key, state, now())
-			expires := since.Add(time.Duration(state.DurationSeconds) * time.Second)
+			expires := since.Add(lifetime(state, request))
 			if now().Before(expires) {
 				return &Held{Cluster: c.name, Lease: key, Holder: state.Holder, Info: state.HolderInfo, Expires: expires}
 			}
@@ -78,6 +78,15 @@ func (c *Cluster) AcquireLease(ctx context.Context, namespace, name string, requ
 		request.take(lease, now())
 		return nil
 	})
+}
+
+// lifetime is how long a Lease holds without renewal. Its duration is optional in
+// coordination.k8s.io/v1; one that names none is not up for grabs.
+func lifetime(state regions.LeaseState, request LeaseRequest) time.Duration {
+	if state.DurationSeconds <= 0 {
+		return request.Duration
+	}
+	return time.Duration(state.DurationSeconds) * time.Second
 }
 
 // SightLease notes that the Lease was seen in this state at this time. AcquireLease
@@ -189,7 +198,7 @@ func (c *Cluster) putLease(ctx context.Context, lease *coordinationv1.Lease) (*c
 // getLease reads a Lease; nil where it does not exist.
 func (c *Cluster) getLease(ctx context.Context, namespace, name string) (*coordinationv1.Lease, error) {
 	var lease *coordinationv1.Lease
-	err := c.request(ctx, fmt.Sprintf("get Lease/%s/%s", namespace, name), func(ctx context.Context) (err error) {
+	err := c.read(ctx, fmt.Sprintf("get Lease/%s/%s", namespace, name), func(ctx context.Context) (err error) {
 		lease, err = c.clientset.CoordinationV1().Leases(namespace).Get(ctx, name, metav1.GetOptions{})
 		return err
 	})

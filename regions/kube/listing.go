@@ -75,7 +75,7 @@ func (c *Cluster) list(ctx context.Context, namespace string) (listing, error) {
 	tasks := make([]func() error, len(resources))
 	for i, r := range resources {
 		tasks[i] = func() error {
-			return c.request(ctx, "list "+r.name+" in namespace "+namespace, func(ctx context.Context) error {
+			return c.read(ctx, "list "+r.name+" in namespace "+namespace, func(ctx context.Context) error {
 				list, err := r.list(ctx, metav1.ListOptions{})
 				if err != nil {
 					return err

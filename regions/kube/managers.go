@@ -30,6 +30,16 @@ func owners(managed []metav1.ManagedFieldsEntry, path fieldpath.Path) []string {
 	return slices.Compact(names)
 }
 
+// managersOf are all managers of an object, sorted.
+func managersOf(object metav1.Object) []string {
+	var names []string
+	for _, entry := range object.GetManagedFields() {
+		names = append(names, entry.Manager)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func fieldSet(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, bool) {
 	if entry.FieldsV1 == nil {
 		return nil, false

@@ -72,7 +72,7 @@ func (c *Cluster) locate(ctx context.Context, ref regions.ObjectRef) (target, er
 // where it lacks the kind: a CustomResourceDefinition may have been applied since.
 func (c *Cluster) mapping(ctx context.Context, kind schema.GroupVersionKind) (*meta.RESTMapping, error) {
 	var mapping *meta.RESTMapping
-	err := c.request(ctx, "discover "+kind.GroupVersion().String()+" "+kind.Kind, func(ctx context.Context) (err error) {
+	err := c.read(ctx, "discover "+kind.GroupVersion().String()+" "+kind.Kind, func(ctx context.Context) (err error) {
 		mapping, err = c.mapper.RESTMappingWithContext(ctx, kind.GroupKind(), kind.Version)
 		if meta.IsNoMatchError(err) {
 			c.mapper.ResetWithContext(ctx)
@@ -104,7 +104,7 @@ func canonical(object map[string]any) (*unstructured.Unstructured, error) {
 // get reads an object; nil where it does not exist.
 func (c *Cluster) get(ctx context.Context, t target) (*unstructured.Unstructured, error) {
 	var live *unstructured.Unstructured
-	err := c.request(ctx, "get "+t.ref.String(), func(ctx context.Context) error {
+	err := c.read(ctx, "get "+t.ref.String(), func(ctx context.Context) error {
 		var err error
 		live, err = t.client.Get(ctx, t.ref.Name, metav1.GetOptions{})
 		return err

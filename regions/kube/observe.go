@@ -30,7 +30,7 @@ func ObjectName(deployment string) string { return "quorate-" + deployment }
 
 // Observe reads the deployment's state in this cluster, every part fresh and
 // consistent (lists at the latest resourceVersion) and all parts at once. Where nodes may
-// not be listed they are left out, and so is "nodes" from Seen. Any other part
+// not be listed, or ConfigMaps not in other namespaces, those are left out and named in NotLooked. Any other part
 // that cannot be read is an error: Unreachable, Forbidden, or several.
 func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterState, error) {
 	var facts facts
@@ -38,6 +38,7 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 	var record regions.Record
 	var lease *regions.LeaseState
 	var elsewhere []string
+	var looked bool
 	err := together(
 		func() (err error) { facts, err = c.facts(ctx, scope); return err },
 		func() (err error) { listing, err = c.list(ctx, scope.Namespace); return err },
@@ -46,22 +47,25 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 			lease, err = c.readLease(ctx, scope.Namespace, ObjectName(scope.Deployment))
 			return err
 		},
-		func() (err error) { elsewhere, err = c.recordsElsewhere(ctx, scope); return err },
+		func() (err error) { elsewhere, looked, err = c.recordsElsewhere(ctx, scope); return err },
 	)
 	if err != nil {
 		return regions.ClusterState{Cluster: c.name, Region: scope.Region}, err
 	}
 	state := c.assemble(scope, facts, listing)
 	state.Record, state.Lease, state.ElsewhereNamespaces = record, lease, elsewhere
+	if !looked {
+		state.NotLooked = append(state.NotLooked, regions.NotLookedElsewhere)
+	}
 	return state, nil
 }
 
 // recordsElsewhere are the other namespaces that hold a record of the deployment: its
 // namespace was changed in the topology. Where ConfigMaps may not be listed in all namespaces
-// nothing is known of it.
-func (c *Cluster) recordsElsewhere(ctx context.Context, scope Scope) ([]string, error) {
+// nothing is known of it, and looked is false.
+func (c *Cluster) recordsElsewhere(ctx context.Context, scope Scope) (namespaces []string, looked bool, err error) {
 	var list *corev1.ConfigMapList
-	err := c.request(ctx, "list records in all namespaces", func(ctx context.Context) (err error) {
+	err = c.read(ctx, "list records in all namespaces", func(ctx context.Context) (err error) {
 		list, err = c.clientset.CoreV1().ConfigMaps(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
 			LabelSelector: managedByLabel + "=" + ManagerQuorate,
 			FieldSelector: "metadata.name=" + ObjectName(scope.Deployment),
@@ -70,16 +74,15 @@ func (c *Cluster) recordsElsewhere(ctx context.Context, scope Scope) ([]string, 
 	})
 	switch {
 	case apierrors.IsForbidden(err):
-		return nil, nil
+		return nil, false, nil
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	}
-	var out []string
 	for _, record := range list.Items {
 		if record.Namespace != scope.Namespace {
-			out = append(out, record.Namespace)
+			namespaces = append(namespaces, record.Namespace)
 		}
 	}
-	slices.Sort(out)
-	return out, nil
+	slices.Sort(namespaces)
+	return namespaces, true, nil
 }

@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -10,10 +9,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/go-logr/logr"
 	multierror "github.com/hashicorp/go-multierror"
 	"k8s.io/client-go/discovery/cached/memory"
 	"k8s.io/client-go/dynamic"
@@ -23,7 +20,6 @@ import (
 	"k8s.io/client-go/restmapper"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
-	"k8s.io/klog/v2"
 )
 
 // defaultRequestTimeout bounds one request where Options names no other.
@@ -33,7 +29,7 @@ const defaultRequestTimeout = 15 * time.Second
 type Options struct {
 	// Version is quorate's own, for the user agent quorate/<version>.
 	Version string
-	// Logger gets the API servers' warnings, each once, and client-go's own messages. Nil: dropped.
+	// Logger gets the API servers' warnings, each once, and client-go's own messages, at level Debug. Nil: dropped.
 	Logger *slog.Logger
 	// RequestTimeout bounds each request, its retries included. Zero: 15 s.
 	RequestTimeout time.Duration
@@ -158,34 +154,3 @@ func (c *Cluster) Name() string { return c.name }
 
 // Clientset is the cluster's typed client, for adapters that keep watches of their own.
 func (c *Cluster) Clientset() kubernetes.Interface { return c.clientset }
-
-// logged makes client-go log to our logger instead of to a process-wide one.
-func (c *Cluster) logged(ctx context.Context) context.Context {
-	return klog.NewContext(ctx, c.logger())
-}
-
-func (c *Cluster) logger() klog.Logger { return logr.FromSlogHandler(c.log.Handler()) }
-
-// warnings logs each distinct warning of an API server once.
-type warnings struct {
-	log  *slog.Logger
-	mu   sync.Mutex
-	said map[string]bool
-}
-
-var _ rest.WarningHandlerWithContext = (*warnings)(nil)
-
-// HandleWarningHeaderWithContext takes a Warning header; Kubernetes sends code 299 alone (KEP-1693).
-func (w *warnings) HandleWarningHeaderWithContext(ctx context.Context, code int, _, text string) {
-	const miscellaneousPersistent = 299
-	if code != miscellaneousPersistent || text == "" {
-		return
-	}
-	w.mu.Lock()
-	first := !w.said[text]
-	w.said[text] = true
-	w.mu.Unlock()
-	if first {
-		w.log.WarnContext(ctx, text)
-	}
-}

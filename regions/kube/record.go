@@ -96,7 +96,7 @@ func (c *Cluster) putRecord(ctx context.Context, stored *corev1.ConfigMap) error
 // getRecord reads the record's ConfigMap; nil where it does not exist.
 func (c *Cluster) getRecord(ctx context.Context, namespace, deployment string) (*corev1.ConfigMap, error) {
 	var stored *corev1.ConfigMap
-	err := c.request(ctx, fmt.Sprintf("get ConfigMap/%s/%s", namespace, ObjectName(deployment)), func(ctx context.Context) (err error) {
+	err := c.read(ctx, fmt.Sprintf("get ConfigMap/%s/%s", namespace, ObjectName(deployment)), func(ctx context.Context) (err error) {
 		stored, err = c.clientset.CoreV1().ConfigMaps(namespace).Get(ctx, ObjectName(deployment), metav1.GetOptions{})
 		return err
 	})

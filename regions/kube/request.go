@@ -15,6 +15,13 @@ func (c *Cluster) request(ctx context.Context, attempt string, do func(context.C
 	return c.explain(ctx, attempt, do(bounded))
 }
 
+// read is request for what only reads.
+func (c *Cluster) read(ctx context.Context, attempt string, do func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(c.logged(ctx), c.timeout)
+	defer cancel()
+	return c.explainRead(ctx, attempt, do(bounded))
+}
+
 // repeated makes an idempotent request, again after a lost connection, 429 or 5xx.
 // The request timeout bounds all attempts together.
 func (c *Cluster) repeated(ctx context.Context, attempt string, do func(context.Context) error) error {

@@ -45,7 +45,7 @@ func (c *Cluster) InstallStatefulSet(ctx context.Context, object map[string]any,
 		}
 	}
 	err = c.onLatest(ctx, t, func(live *unstructured.Unstructured) error {
-		return c.takeOver(ctx, t.ref, live, partition)
+		return c.splitManagers(ctx, t.ref, live, partition)
 	})
 	if err != nil {
 		return err
@@ -69,14 +69,17 @@ func (c *Cluster) createEmpty(ctx context.Context, t target) error {
 	if err := unstructured.SetNestedField(empty.Object, int64(0), replicasField()...); err != nil {
 		return fmt.Errorf("cluster %s: %s: %w", c.name, t.ref, err)
 	}
-	_, err := c.apply(ctx, t, empty, nil, ApplyOptions{Manager: ManagerQuorate})
+	_, err := c.apply(ctx, t, empty, nil, metav1.ApplyOptions{FieldManager: ManagerQuorate})
 	return err
 }
 
-// takeOver gives replicas and partition to ManagerRollout where it lacks them, at
+// splitManagers gives replicas and partition to ManagerRollout where it lacks them, at
 // the live replicas and at a partition that holds every pod there is.
-func (c *Cluster) takeOver(ctx context.Context, ref regions.ObjectRef, live *unstructured.Unstructured, partition int) error {
-	if rolloutOwned(live) {
+func (c *Cluster) splitManagers(ctx context.Context, ref regions.ObjectRef, live *unstructured.Unstructured, partition int) error {
+	switch {
+	case live == nil:
+		return c.absent(ref)
+	case rolloutOwned(live):
 		return nil
 	}
 	fields := liveRollout(live)
@@ -98,50 +101,30 @@ func (c *Cluster) ApplyStatefulSet(ctx context.Context, object map[string]any) (
 	var applied Applied
 	err = c.onLatest(ctx, t, func(live *unstructured.Unstructured) error {
 		switch {
+		case live == nil:
+			return c.absent(t.ref)
 		case !rolloutOwned(live):
 			return fmt.Errorf("cluster %s: apply %s: %s does not own its replicas and partition: set them first", c.name, t.ref, ManagerRollout)
 		case !heldBack(live):
 			return fmt.Errorf("cluster %s: apply %s: its partition is below its replicas, so that pods would be replaced unasked: raise the partition first", c.name, t.ref)
 		}
-		applied, err = c.applyOver(ctx, t, live)
+		applied, err = c.takeOver(ctx, t, live, ManagerQuorate)
 		return err
 	})
 	return applied, err
 }
 
-// applyOver applies over exactly the state given.
-func (c *Cluster) applyOver(ctx context.Context, t target, live *unstructured.Unstructured) (Applied, error) {
-	unbound := withoutRollout(t.object, live)
-	object := unbound.DeepCopy()
-	object.SetResourceVersion(live.GetResourceVersion())
-	applied, err := c.apply(ctx, t, object, live, ApplyOptions{Manager: ManagerQuorate})
-	var conflict *Conflict
-	if !errors.As(err, &conflict) {
-		return applied, err
-	}
-	trial, tryErr := c.try(ctx, t, unbound, live)
-	switch {
-	case tryErr != nil:
-		return Applied{}, errors.Join(err, tryErr)
-	case trial.after == nil:
-		return Applied{}, fmt.Errorf("%w; forced, it would be refused: %s", err, trial.rejected+trial.clientSide)
-	case len(trial.conflicts) > 0:
-		conflict.Fields = trial.conflicts
-		return Applied{}, err
-	}
-	return c.apply(ctx, t, object, live, ApplyOptions{Manager: ManagerQuorate, Force: true})
+func (c *Cluster) absent(ref regions.ObjectRef) error {
+	return fmt.Errorf("cluster %s: %s does not exist", c.name, ref)
 }
 
-// onLatest runs a write against the latest state of an existing object, again
+// onLatest runs a write against the latest state of an object (nil: it does not exist), again
 // when that has changed meanwhile: a controller writes status all the time.
 func (c *Cluster) onLatest(ctx context.Context, t target, write func(live *unstructured.Unstructured) error) error {
 	backoff := wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 8}
 	var last error
 	err := wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) {
 		live, err := c.get(ctx, t)
-		if err == nil && live == nil {
-			err = fmt.Errorf("cluster %s: %s does not exist", c.name, t.ref)
-		}
 		if err == nil {
 			err = write(live)
 		}

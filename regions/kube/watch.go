@@ -22,7 +22,7 @@ const heartbeat = 5 * time.Second
 
 // Snapshot is the latest state of a cluster, or why there is none.
 type Snapshot struct {
-	// State has neither record nor Lease; its nodes, version and UID are those at the
+	// State has neither record nor Lease, and other namespaces were not looked at; its nodes, version and UID are those at the
 	// (re)connection. It is zero but for its names where Err is set.
 	State regions.ClusterState
 	// Err says that the state is unknown at present, such as Unreachable. The watch keeps trying.
@@ -155,7 +155,7 @@ func (c *Cluster) report(ctx context.Context, attempt string, err error, fail co
 	if err == nil || ctx.Err() != nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.IsInvalid(err) {
 		return
 	}
-	fail(c.explain(ctx, attempt, err))
+	fail(c.explainRead(ctx, attempt, err))
 }
 
 // beat asks for the version at every heartbeat and ends the session when no answer comes.

@@ -64,7 +64,7 @@ func (p objectsPort) Apply(ctx context.Context, cluster string, object map[strin
 	case "StatefulSet":
 		_, err = c.ApplyStatefulSet(ctx, object)
 	default:
-		_, err = c.Apply(ctx, object, kube.ApplyOptions{Manager: kube.ManagerQuorate, Force: takeOver})
+		_, err = c.Apply(ctx, object, kube.ApplyOptions{Manager: kube.ManagerQuorate, TakeOver: takeOver})
 	}
 	return changed(err)
 }
