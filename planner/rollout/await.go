@@ -63,6 +63,9 @@ func (b stepBase) poll(ctx context.Context, w wait) error {
 		switch {
 		case ctx.Err() != nil && (err != nil || len(missing) > 0):
 			return context.Cause(ctx)
+		case limited.Err() != nil && len(before) > 0:
+			// The deadline cut this very look short: what was missing before it is the truth.
+			return b.overdue(ctx, w, before, nil)
 		case err != nil && limited.Err() != nil:
 			return b.overdue(ctx, w, before, err)
 		case err != nil || len(missing) == 0:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"quorate.dev/quorate/kustomize"
@@ -61,10 +62,14 @@ func (b stepBase) ask(ctx context.Context, v view) []string {
 	}
 	gate := *b.Profile.Hooks.Gate
 	expected := b.members(v, gate)
+	said := map[string][]string{} // problem → clusters in which it was told
 	for _, cluster := range slices.Sorted(maps.Keys(v.states)) {
 		for _, problem := range b.askCluster(ctx, v.states[cluster], gate, expected) {
-			problems = append(problems, fmt.Sprintf("the database, asked in %s: %s", cluster, problem))
+			said[problem] = append(said[problem], cluster)
 		}
+	}
+	for _, problem := range slices.Sorted(maps.Keys(said)) {
+		problems = append(problems, fmt.Sprintf("the database, asked in %s: %s", strings.Join(said[problem], ", "), problem))
 	}
 	return problems
 }

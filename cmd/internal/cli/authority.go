@@ -70,7 +70,7 @@ func (w *wired) authority(ctx context.Context, observed []planner.Observation) (
 	if servers := w.topology.Spec.DNS.Authorities; len(servers) > 0 {
 		return w.asking(servers...), "names are asked at " + strings.Join(servers, ", "), func() error { return nil }, nil
 	}
-	server, err := w.server(planner.Slots(w.input(observed)))
+	server, err := w.server(planner.Slots(w.input(observed)), w.names())
 	if err != nil {
 		return authority{}, "", nil, fmt.Errorf("start the authority of %s: %w", w.topology.Spec.DNS.Zone, err)
 	}

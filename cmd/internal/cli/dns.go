@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +37,9 @@ func (a *app) dnsCommand() *cobra.Command {
 	return groupCommand("dns", "Names of replicas: print them, serve them", records, serve)
 }
 
-// authorityFor connects and makes a server for the zone; its slots are those recorded.
-func (a *app) authorityFor(ctx context.Context) (*wired, []planner.Observation, *serve.Server, error) {
+// authorityFor connects and makes a server for the zone; its slots are those
+// recorded. A standing one follows silent clusters too, in case they come back.
+func (a *app) authorityFor(ctx context.Context, standing bool) (*wired, []planner.Observation, *serve.Server, error) {
 	d, err := a.load()
 	if err != nil {
 		return nil, nil, nil, err
@@ -50,17 +52,18 @@ func (a *app) authorityFor(ctx context.Context) (*wired, []planner.Observation, 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	server, err := w.server(planner.Slots(w.input(observed)))
+	names := w.names()
+	if !standing {
+		names = answering(observed)
+	}
+	server, err := w.server(planner.Slots(w.input(observed)), names)
 	return w, observed, server, err
 }
 
 // dnsRecords prints what an authority that has read every cluster would serve.
 func (a *app) dnsRecords(ctx context.Context) error {
-	w, observed, server, err := a.authorityFor(ctx)
+	w, observed, server, err := a.authorityFor(ctx, false)
 	if err != nil {
-		return err
-	}
-	if err := silence(observed); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -73,14 +76,15 @@ func (a *app) dnsRecords(ctx context.Context) error {
 	}
 	records := server.Zone().Records()
 	if a.json() {
-		return view.RecordsJSON(a.out, w.topology.Spec.DNS.Zone, records)
+		err = view.RecordsJSON(a.out, w.topology.Spec.DNS.Zone, records)
+	} else {
+		view.Records(a.out, records)
 	}
-	view.Records(a.out, records)
-	return nil
+	return cmp.Or(err, silence(observed))
 }
 
 func (a *app) dnsServe(ctx context.Context, listen string) error {
-	w, observed, server, err := a.authorityFor(ctx)
+	w, observed, server, err := a.authorityFor(ctx, true)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -91,6 +92,8 @@ func runnable(plan *planner.Plan) error {
 		for _, r := range plan.Refusals {
 			codes = append(codes, r.Code)
 		}
+		slices.Sort(codes)
+		codes = slices.Compact(codes)
 		return unsafePlan{fmt.Errorf("refused: %s (nothing was changed)", strings.Join(codes, ", "))}
 	}
 	return nil

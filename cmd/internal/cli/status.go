@@ -78,6 +78,17 @@ func canAsk(w *wired, observed []planner.Observation) bool {
 	return true
 }
 
+// answering are the clusters that answered.
+func answering(observed []planner.Observation) []string {
+	var out []string
+	for _, o := range observed {
+		if o.Unreachable == "" {
+			out = append(out, o.Cluster)
+		}
+	}
+	return out
+}
+
 // silence is the error of clusters that did not answer; the view has named them.
 func silence(observed []planner.Observation) error {
 	var silent []string

@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
 	"quorate.dev/quorate/cmd/internal/view"
+	"quorate.dev/quorate/regions"
 )
 
 func (a *app) validateCommand() *cobra.Command {
@@ -22,6 +24,9 @@ func (a *app) validateCommand() *cobra.Command {
 // validate reports on the file alone; with an error it exits 10 after the report.
 func (a *app) validate() error {
 	t, problems, err := a.parse()
+	if err == nil {
+		problems, err = a.checkOverlays(problems)
+	}
 	var invalid invalidTopology
 	if err != nil && !errors.As(err, &invalid) {
 		return err
@@ -34,6 +39,31 @@ func (a *app) validate() error {
 	}
 	view.Validation(a.out, a.style(), a.settings.GetString("file"), t, problems)
 	return reported(err)
+}
+
+// checkOverlays builds what follows from the topology: a base that does not fit is
+// an error of the topology too.
+func (a *app) checkOverlays(problems regions.Problems) (regions.Problems, error) {
+	_, err := a.load()
+	if err == nil {
+		return problems, nil
+	}
+	for _, line := range lines(err) {
+		problems = append(problems, regions.Problem{Severity: regions.SeverityError, Code: "overlay", Path: "spec.base", Message: line})
+	}
+	return problems, invalidTopology{a.settings.GetString("file"), problems}
+}
+
+// lines are the messages of an error, one for each of several.
+func lines(err error) []string {
+	if several, ok := errors.AsType[*multierror.Error](err); ok {
+		var out []string
+		for _, one := range several.Errors {
+			out = append(out, lines(one)...)
+		}
+		return out
+	}
+	return []string{err.Error()}
 }
 
 // reported keeps an error's exit code and drops its text, which a view has printed.

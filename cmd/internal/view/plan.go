@@ -222,8 +222,21 @@ func planRefusals(w io.Writer, s Style, p *planner.Plan) {
 		return
 	}
 	s.heading(w, "Refused")
-	for _, r := range p.Refusals {
+	for i, r := range p.Refusals {
+		if i > 0 && p.Refusals[i-1].Code == r.Code && p.Refusals[i-1].Cluster == r.Cluster {
+			continue // counted with the first of its kind
+		}
+		more := 0
+		for _, next := range p.Refusals[i+1:] {
+			if next.Code != r.Code || next.Cluster != r.Cluster {
+				break
+			}
+			more++
+		}
 		fmt.Fprintf(w, "  %s %s\n", s.paint(red, r.Code+":"), r.Message)
+		if more > 0 {
+			fmt.Fprintf(w, "      %s\n", s.paint(faint, fmt.Sprintf("and %d more like it in %s", more, r.Cluster)))
+		}
 		if r.Hint != "" {
 			fmt.Fprintf(w, "      %s\n", r.Hint)
 		}

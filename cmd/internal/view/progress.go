@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -65,7 +66,8 @@ func (p *Progress) line(e rollout.Event) string {
 	case rollout.EventStepSkip:
 		return place + "  " + p.style.paint(faint, "– already so: "+e.Message)
 	case rollout.EventStepFail:
-		return place + "  " + p.style.paint(red, "✗ "+e.Message)
+		what, _, _ := strings.Cut(e.Message, ": ") // the account at the end says why
+		return place + "  " + p.style.paint(red, "✗ "+what)
 	case rollout.EventNote:
 		return p.style.paint(yellow, "note: ") + e.Message
 	case rollout.EventRunStart, rollout.EventRunEnd:

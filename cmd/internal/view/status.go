@@ -57,7 +57,7 @@ type PoolStatus struct {
 	Want      int             `json:"want"`
 	Replicas  int             `json:"replicas"`
 	Partition int             `json:"partition"`
-	Hold      string          `json:"hold"` // held | updating | released
+	Hold      string          `json:"hold"` // held | updating | not held | not installed
 	Members   []ReplicaStatus `json:"members"`
 }
 
@@ -180,7 +180,7 @@ func hold(set *regions.StatefulSetState) string {
 	case set.CurrentRevision != set.UpdateRevision:
 		return "updating"
 	}
-	return "released"
+	return "not held"
 }
 
 func (s *Status) replica(state regions.ClusterState, set *regions.StatefulSetState, id regions.ReplicaID) ReplicaStatus {
@@ -226,86 +226,3 @@ func (s *Status) askName(m *ReplicaStatus, lookup func(string) ([]string, error)
 
 // JSON prints the status as one document.
 func (s *Status) JSON(w io.Writer) error { return document(w, s) }
-
-// Text prints the status for people.
-func (s *Status) Text(w io.Writer, style Style) {
-	fmt.Fprintf(w, "%s  %s\n", style.paint(bold, s.Deployment), style.paint(faint, s.database()))
-	for _, c := range s.Clusters {
-		s.clusterText(w, style, c)
-	}
-	fmt.Fprintf(w, "\n%s\n", s.exposureLine(style))
-	fmt.Fprintf(w, "%s\n", style.paint(faint, s.Authority))
-}
-
-func (s *Status) database() string {
-	if s.DatabaseID == "" {
-		return "no database recorded"
-	}
-	return "database " + s.DatabaseID
-}
-
-func (s *Status) clusterText(w io.Writer, style Style, c ClusterStatus) {
-	style.heading(w, c.Region+" / "+c.Name)
-	if !c.Reachable {
-		fmt.Fprintf(w, "  %s\n", style.paint(red, "does not answer: "+c.Error))
-		return
-	}
-	fmt.Fprintf(w, "  %s\n", style.paint(faint, c.Version+"; "+lockLine(c.Lease)))
-	for _, p := range c.Pools {
-		fmt.Fprintf(w, "  %s: %d of %d replicas, partition %d (%s)\n", p.Name, p.Replicas, p.Want, p.Partition, p.Hold)
-		var rows [][]string
-		for _, m := range p.Members {
-			rows = append(rows, []string{"  " + m.ID.Pod(), readiness(style, m), m.Zone, m.Node, imageTag(m.Image), nameText(style, m)})
-		}
-		table(w, rows)
-	}
-}
-
-func lockLine(l *LeaseStatus) string {
-	switch {
-	case l == nil, !l.Held:
-		return "not locked"
-	case l.Expired:
-		return "locked by a run that does not renew its lock and is probably dead: " + l.Holder
-	default:
-		return "locked by " + l.Holder
-	}
-}
-
-func readiness(style Style, m ReplicaStatus) string {
-	if m.Ready {
-		return style.paint(green, "ready")
-	}
-	return style.paint(red, m.Trouble)
-}
-
-func nameText(style Style, m ReplicaStatus) string {
-	switch m.NameOK {
-	case nameRight:
-		return m.Name
-	case nameWrong:
-		return style.paint(red, m.Name+" answers ["+strings.Join(m.Answer, " ")+"]")
-	}
-	if m.NameError != "" {
-		return style.paint(red, m.Name+" ("+m.NameError+")")
-	}
-	return style.paint(faint, m.Name+" (not asked)")
-}
-
-func imageTag(image string) string {
-	if i := strings.LastIndexAny(image, ":@"); i >= 0 && !strings.Contains(image[i:], "/") {
-		return image[i+1:]
-	}
-	return image
-}
-
-func (s *Status) exposureLine(style Style) string {
-	text := s.Exposure.String()
-	switch {
-	case !s.Exposure.Available():
-		text = style.paint(red, text)
-	case s.Promise != regions.FailureNone && !s.Exposure.Survives[s.Promise]:
-		text = style.paint(yellow, text)
-	}
-	return "Now: " + text + "; promised at rest: " + survive(s.Promise)
-}

@@ -24,6 +24,10 @@ fi
 say() { printf '\n── %s\n' "$*"; }
 run() { printf '\n$ %s\n' "$*"; "$@"; }
 
+# The story begins with nothing: one that was told before is ended first.
+"$sandbox" down --name demo
+rm -rf "$work"
+
 say "Three Kubernetes clusters in three regions, on this machine"
 run sandbox up --name demo \
   --cluster usw1=us-west1 \
