@@ -49,7 +49,7 @@ func namespaceSummary(s site, namespaces []regions.ObjectRef) string {
 // recordOutdated: the record in the cluster does not say what will be true.
 func (b *builder) recordOutdated(s site) bool {
 	record := s.obs.State.Record
-	if !record.Exists || len(record.Clusters) != len(b.sites) || !slices.Equal(record.Database.Slots, Slots(b.in)) {
+	if !record.Exists || len(record.Clusters) != len(b.sites) || !slices.Equal(record.Database.Slots, Slots(b.in)) || record.Database.Zone != b.in.Topology.Spec.DNS.Zone {
 		return true
 	}
 	if b.initialised && record.Database.Installed == "" {

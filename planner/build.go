@@ -44,6 +44,7 @@ type builder struct {
 	// it has to rise again.
 	lowered map[regions.ReplicaID]bool
 	rested  map[regions.ReplicaID]bool // pools whose partition has risen to rest
+	now     regions.Exposure           // before the run
 }
 
 func newBuilder(in Input) *builder {
@@ -59,6 +60,7 @@ func newBuilder(in Input) *builder {
 	}
 	// A replica that nobody could see may hold data as well.
 	b.ledger = newLedger(in, b.initialised || b.blind())
+	b.now = b.ledger.exposure(nil)
 	return b
 }
 
@@ -157,6 +159,13 @@ func (b *builder) finish() {
 	for _, s := range b.plan.Steps {
 		b.plan.Summary.Disruptive += len(s.Disrupts)
 	}
+	for _, s := range b.sites {
+		for _, p := range s.pools {
+			if s.obs.Unreachable == "" {
+				b.plan.Summary.Added += max(0, p.want-p.replicas())
+			}
+		}
+	}
 	if len(b.plan.Steps) > 0 {
 		b.plan.Preamble = b.preamble()
 	}
@@ -168,7 +177,7 @@ func (b *builder) promise() Promise {
 	p := Promise{
 		Failure: survive.Failure, WhileUpdating: survive.WhileUpdating,
 		InForce: b.ledger.inForce, Basis: b.ledger.basis(),
-		AtRest: b.ledger.layout.Exposure(nil),
+		AtRest: b.ledger.layout.Exposure(nil), Now: b.now,
 	}
 	if b.ledger.live && p.Failure != "" && p.Failure != regions.FailureNone && !p.AtRest.Survives[p.Failure] {
 		b.note(fmt.Sprintf("survive.failure promises that any %s may be lost; as the replicas are placed now it could not, even with all of them up", p.Failure))

@@ -132,12 +132,13 @@ func TestClientSide(t *testing.T) {
 
 func TestTemplateReason(t *testing.T) {
 	tests := map[string][]FieldChange{
-		"":                               nil,
-		"image v1 → v2":                  {{Path: "a"}, {Path: "spec.containers[db].image", Before: "r.example:5000/db:v1", After: "db:v2"}},
-		"image r.example:5000/db → 0a1b": {{Path: "spec.containers[db].image", Before: "r.example:5000/db", After: "db@sha256:0a1b"}},
-		"a changes":                      {{Path: "a"}},
-		"a, b change":                    {{Path: "a"}, {Path: "b"}},
-		"a and 2 more fields change":     {{Path: "a"}, {Path: "b"}, {Path: "c"}},
+		"":                                   nil,
+		"image v1 → v2":                      {{Path: "a"}, {Path: "spec.containers[db].image", Before: "r.example:5000/db:v1", After: "r.example:5000/db:v2"}},
+		"image r.example:5000/db:v1 → db:v1": {{Path: "spec.containers[db].image", Before: "r.example:5000/db:v1", After: "db:v1"}},
+		"image v1 → 0a1b":                    {{Path: "spec.containers[db].image", Before: "db:v1", After: "db@sha256:0a1b"}},
+		"a changes":                          {{Path: "a"}},
+		"a, b change":                        {{Path: "a"}, {Path: "b"}},
+		"a and 2 more fields change":         {{Path: "a"}, {Path: "b"}, {Path: "c"}},
 	}
 	for want, fields := range tests {
 		if got := templateReason(fields); got != want {

@@ -169,6 +169,7 @@ func (e engine) record(cluster string) {
 		r.Clusters[name] = k.state.UID
 	}
 	r.Database.Slots = planner.Slots(e.input())
+	r.Database.Zone = e.input().Topology.Spec.DNS.Zone
 	if e.plan.Promise.InForce && r.Database.Installed == "" {
 		r.Database.Installed = "run"
 	}

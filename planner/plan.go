@@ -56,7 +56,8 @@ type Promise struct {
 	WhileUpdating regions.Failure  `json:"while_updating"`
 	InForce       bool             `json:"in_force"` // false before the first initialisation: nothing is promised
 	Basis         string           `json:"basis"`    // declared | live: where zones and nodes were taken from
-	AtRest        regions.Exposure `json:"at_rest"`
+	AtRest        regions.Exposure `json:"at_rest"`  // with every replica up
+	Now           regions.Exposure `json:"now"`      // with those that are down or cannot be seen
 }
 
 // ClusterView is one cluster as the planner saw it.
@@ -82,6 +83,7 @@ type Summary struct {
 	Update     int `json:"update"`
 	Delete     int `json:"delete"`
 	Disruptive int `json:"disruptive"`
+	Added      int `json:"added"` // replicas that the run starts, brings back or adds
 }
 
 // ObjectChange is one object's difference, field by field.

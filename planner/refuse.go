@@ -25,6 +25,8 @@ func (b *builder) refuseUnsafe() {
 			continue
 		}
 		b.refuseMovedNamespace(s)
+		b.refuseMovedZone(s)
+		b.refuseNeighbours(s)
 		b.refuseDroppedObjects(s)
 		b.refuseScaleIn(s)
 		b.refuseOnDelete(s)

@@ -83,6 +83,27 @@ func TestRefusedTopology(t *testing.T) {
 				w.clusters["usw1"].state.UID = "uid-use1"
 			},
 		},
+		"zone changed": {
+			"zone-changed", "use1",
+			[]string{"advertise their names in zone old.example.com", "put the zone back"},
+			func(w *world) { w.clusters["use1"].state.Record.Database.Zone = "old.example.com" },
+		},
+		"another deployment in the namespace": {
+			"other-deployment", "use1",
+			[]string{`"money" (namespace bank) already has namespace bank`, "put metadata.name back"},
+			func(w *world) {
+				w.clusters["use1"].state.Record = regions.Record{}
+				w.clusters["use1"].state.Neighbours = []regions.Neighbour{{Deployment: "money", Namespace: "bank"}, {Deployment: "shop", Namespace: "shop", Zone: "shop.example.com"}}
+			},
+		},
+		"another deployment with the zone": {
+			"other-deployment", "use1",
+			[]string{"already has zone"},
+			func(w *world) {
+				w.clusters["use1"].state.Record = regions.Record{}
+				w.clusters["use1"].state.Neighbours = []regions.Neighbour{{Deployment: "money", Namespace: "money", Zone: w.topology.Spec.DNS.Zone}}
+			},
+		},
 		"no authority": {
 			"no-authority", "usw1",
 			[]string{"spec.dns.authorities"},

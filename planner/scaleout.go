@@ -63,7 +63,7 @@ func (b *builder) planNames() {
 func templateReason(fields []FieldChange) string {
 	for _, f := range fields {
 		if strings.HasSuffix(f.Path, ".image") {
-			return fmt.Sprintf("image %s → %s", imageTag(f.Before), imageTag(f.After))
+			return imageReason(f.Before, f.After)
 		}
 	}
 	switch len(fields) {
@@ -75,6 +75,24 @@ func templateReason(fields []FieldChange) string {
 		return fields[0].Path + ", " + fields[1].Path + " change"
 	}
 	return fmt.Sprintf("%s and %d more fields change", fields[0].Path, len(fields)-1)
+}
+
+// imageReason tells versions by their tags, and repositories where they differ.
+func imageReason(before, after any) string {
+	old, _ := before.(string)
+	wanted, _ := after.(string)
+	if repository(old) == repository(wanted) {
+		return fmt.Sprintf("image %s → %s", imageTag(before), imageTag(after))
+	}
+	return fmt.Sprintf("image %s → %s", old, wanted)
+}
+
+// repository is an image without its tag or digest.
+func repository(image string) string {
+	if i := strings.LastIndexAny(image, ":@"); i >= 0 && !strings.Contains(image[i:], "/") {
+		image = strings.TrimSuffix(image[:i], "@sha256")
+	}
+	return image
 }
 
 // imageTag is the part of an image that a reader tells versions by.

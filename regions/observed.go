@@ -19,6 +19,9 @@ type ClusterState struct {
 	Nodes           []NodeState        // by name; empty where nodes may not be listed
 	Record          Record
 	Lease           *LeaseState // nil: nobody ever held it
+	// Neighbours are the other deployments that have a record in this cluster, by
+	// namespace and name.
+	Neighbours []Neighbour
 	// ElsewhereNamespaces are other namespaces of this cluster that hold a record of
 	// the same deployment, sorted: the topology's namespace was changed.
 	ElsewhereNamespaces []string
@@ -136,8 +139,17 @@ type DatabaseRecord struct {
 	// Installed is the run that ended the first installation, for databases
 	// without a cluster ID of their own too.
 	Installed string `json:"installed,omitempty"`
+	// Zone is the DNS zone in which the replicas advertise their names.
+	Zone string `json:"zone,omitempty"`
 	// Slots are the replicas behind the seed names, slot 0 first.
 	Slots []ReplicaID `json:"slots,omitempty"`
+}
+
+// Neighbour is another deployment in the same cluster.
+type Neighbour struct {
+	Deployment string
+	Namespace  string
+	Zone       string // empty where its record does not say
 }
 
 // ObjectRef names one Kubernetes object.

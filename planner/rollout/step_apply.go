@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -135,7 +136,7 @@ func (a applyStep) recordOwnership(ctx context.Context) error {
 	}
 	err = a.Records.Update(ctx, a.step.Cluster, func(r *regions.Record) error {
 		r.Inventory = union(r.Inventory, a.Desired[a.step.Cluster])
-		r.Database.Slots = a.Slots
+		r.Database.Slots, r.Database.Zone = a.Slots, a.Topology.Spec.DNS.Zone
 		if r.Database.ClusterID == "" {
 			r.Database.ClusterID = founded
 		}
@@ -201,7 +202,15 @@ func (r retireStep) perform(ctx context.Context) error {
 		return err
 	}
 	for _, ref := range r.step.Payload.Objects {
-		if err := r.Objects.Delete(ctx, r.step.Cluster, ref); err != nil {
+		err := r.Objects.Delete(ctx, r.step.Cluster, ref)
+		if foreign, ok := errors.AsType[interface {
+			error
+			ManagedBy() []string
+		}](err); ok {
+			r.emit(Event{Type: EventNote, Cluster: r.step.Cluster, Message: fmt.Sprintf("%s is left alone, and no longer ours: %v", ref, foreign)})
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("delete %s in %s: %w", ref, r.step.Cluster, err)
 		}
 		if err := r.wrote(ref.String(), ""); err != nil {

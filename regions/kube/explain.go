@@ -53,6 +53,7 @@ func givenUp(ctx context.Context) bool {
 
 // gaveUp says of an attempt that the caller, and not the cluster, ended it, and by which deadline.
 func (c *Cluster) gaveUp(ctx context.Context, attempt string, err error) error {
+	<-ctx.Done() // it is done, or about to be: see givenUp
 	deadline, limited := ctx.Deadline()
 	if !limited || errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("cluster %s: %s: %w", c.name, attempt, err)

@@ -1,8 +1,10 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -37,8 +39,7 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 	var listing listing
 	var record regions.Record
 	var lease *regions.LeaseState
-	var elsewhere []string
-	var looked bool
+	var others otherRecords
 	err := together(
 		func() (err error) { facts, err = c.facts(ctx, scope); return err },
 		func() (err error) { listing, err = c.list(ctx, scope.Namespace); return err },
@@ -47,42 +48,72 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 			lease, err = c.readLease(ctx, scope.Namespace, ObjectName(scope.Deployment))
 			return err
 		},
-		func() (err error) { elsewhere, looked, err = c.recordsElsewhere(ctx, scope); return err },
+		func() (err error) { others, err = c.otherRecords(ctx, scope); return err },
 	)
 	if err != nil {
 		return regions.ClusterState{Cluster: c.name, Region: scope.Region}, err
 	}
 	state := c.assemble(scope, facts, listing)
-	state.Record, state.Lease, state.ElsewhereNamespaces = record, lease, elsewhere
-	if !looked {
+	state.Record, state.Lease = record, lease
+	state.ElsewhereNamespaces, state.Neighbours = others.namespaces, others.neighbours
+	if !others.looked {
 		state.NotLooked = append(state.NotLooked, regions.NotLookedElsewhere)
 	}
 	return state, nil
 }
 
-// recordsElsewhere are the other namespaces that hold a record of the deployment: its
-// namespace was changed in the topology. Where ConfigMaps may not be listed in all namespaces
-// nothing is known of it, and looked is false.
-func (c *Cluster) recordsElsewhere(ctx context.Context, scope Scope) (namespaces []string, looked bool, err error) {
+// otherRecords are the records of this cluster beside the scope's own.
+type otherRecords struct {
+	namespaces []string            // of the same deployment: its namespace was changed in the topology
+	neighbours []regions.Neighbour // of other deployments
+	looked     bool                // false where ConfigMaps may not be listed in all namespaces
+}
+
+// otherRecords finds the records of all deployments by their label.
+func (c *Cluster) otherRecords(ctx context.Context, scope Scope) (otherRecords, error) {
 	var list *corev1.ConfigMapList
-	err = c.read(ctx, "list records in all namespaces", func(ctx context.Context) (err error) {
+	err := c.read(ctx, "list records in all namespaces", func(ctx context.Context) (err error) {
 		list, err = c.clientset.CoreV1().ConfigMaps(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
 			LabelSelector: managedByLabel + "=" + ManagerQuorate,
-			FieldSelector: "metadata.name=" + ObjectName(scope.Deployment),
 		})
 		return err
 	})
 	switch {
 	case apierrors.IsForbidden(err):
-		return nil, false, nil
+		return otherRecords{}, nil
 	case err != nil:
-		return nil, false, err
+		return otherRecords{}, err
 	}
-	for _, record := range list.Items {
-		if record.Namespace != scope.Namespace {
-			namespaces = append(namespaces, record.Namespace)
+	out := otherRecords{looked: true}
+	for i := range list.Items {
+		if err := out.add(c, scope, &list.Items[i]); err != nil {
+			return otherRecords{}, err
 		}
 	}
-	slices.Sort(namespaces)
-	return namespaces, true, nil
+	slices.Sort(out.namespaces)
+	slices.SortFunc(out.neighbours, func(a, b regions.Neighbour) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Deployment, b.Deployment))
+	})
+	return out, nil
+}
+
+func (o *otherRecords) add(c *Cluster, scope Scope, stored *corev1.ConfigMap) error {
+	deployment, isRecord := strings.CutPrefix(stored.Name, ObjectName(""))
+	switch {
+	case !isRecord || stored.Data[keyDatabase] == "":
+		return nil // a ConfigMap of an overlay
+	case deployment == scope.Deployment:
+		if stored.Namespace != scope.Namespace {
+			o.namespaces = append(o.namespaces, stored.Namespace)
+		}
+		return nil
+	}
+	record, err := c.decodeRecord(stored)
+	if err != nil {
+		return err
+	}
+	o.neighbours = append(o.neighbours, regions.Neighbour{
+		Deployment: deployment, Namespace: stored.Namespace, Zone: record.Database.Zone,
+	})
+	return nil
 }

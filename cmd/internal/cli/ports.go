@@ -70,7 +70,7 @@ func (p objectsPort) Apply(ctx context.Context, cluster string, object map[strin
 }
 
 func (p objectsPort) Delete(ctx context.Context, cluster string, ref regions.ObjectRef) error {
-	return p.w.clusters[cluster].Delete(ctx, ref)
+	return changed(p.w.clusters[cluster].Delete(ctx, ref))
 }
 
 type setsPort struct{ w *wired }

@@ -67,13 +67,24 @@ func planClusters(w io.Writer, s Style, p *planner.Plan) {
 func planPromise(w io.Writer, s Style, p *planner.Plan) {
 	s.heading(w, "Promise")
 	rows := [][]string{
-		{"at rest", survive(p.Promise.Failure), s.paint(faint, p.Promise.Basis+": "+p.Promise.AtRest.String())},
+		{"at rest", survive(p.Promise.Failure), s.paint(faint, placed(p.Promise)+p.Promise.AtRest.String())},
 		{"during each step", survive(p.Promise.WhileUpdating), ""},
+	}
+	if p.Promise.InForce && p.Promise.Now.Slack != p.Promise.AtRest.Slack {
+		rows = append(rows, []string{"now", s.paint(yellow, p.Promise.Now.String()), s.paint(faint, "some replicas are down or cannot be seen")})
 	}
 	table(w, rows)
 	if !p.Promise.InForce && len(p.Steps) > 0 {
 		fmt.Fprintf(w, "  %s\n", s.paint(faint, "in force once the database is initialised; before that nothing is promised"))
 	}
+}
+
+// placed says where zones and nodes were taken from.
+func placed(p planner.Promise) string {
+	if p.Basis == "live" {
+		return "with every replica up, as placed: "
+	}
+	return "as declared: "
 }
 
 func survive(f regions.Failure) string {
@@ -253,18 +264,21 @@ func planSummary(p *planner.Plan) string {
 	if p.Empty() {
 		return "Nothing to do: all clusters are as the topology says."
 	}
-	return fmt.Sprintf("%d to create, %d to update, %d to delete; %s.",
-		p.Summary.Create, p.Summary.Update, p.Summary.Delete, restarts(p))
+	text := fmt.Sprintf("Objects: %d to create, %d to update, %d to delete. Replicas: ", p.Summary.Create, p.Summary.Update, p.Summary.Delete)
+	if p.Summary.Added > 0 {
+		text += count(p.Summary.Added, "starts, ", "start, ")
+	}
+	return text + restarts(p) + "."
 }
 
 func restarts(p *planner.Plan) string {
 	switch n := p.Summary.Disruptive; n {
 	case 0:
-		return "no replica restarts"
+		return "none restarts"
 	case 1:
-		return "1 replica restarts"
+		return "1 restarts"
 	default:
-		return fmt.Sprintf("%d replicas restart%s", n, pace(p))
+		return fmt.Sprintf("%d restart%s", n, pace(p))
 	}
 }
 
