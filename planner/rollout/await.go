@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -61,14 +62,11 @@ func (b stepBase) poll(ctx context.Context, w wait) error {
 		v, changed := b.fleet.look()
 		missing, err := w.holds(limited, v)
 		switch {
-		case ctx.Err() != nil && (err != nil || len(missing) > 0):
-			return context.Cause(ctx)
-		case limited.Err() != nil && len(before) > 0:
-			// The deadline cut this very look short: what was missing before it is the truth.
-			return b.overdue(ctx, w, before, nil)
-		case err != nil && limited.Err() != nil:
-			return b.overdue(ctx, w, before, err)
-		case err != nil || len(missing) == 0:
+		case err == nil && len(missing) == 0:
+			return nil
+		case limited.Err() != nil:
+			return b.ended(ctx, w, cmp.Or(waitText(before), waitText(missing)), err)
+		case err != nil:
 			return err
 		}
 		before = missing
@@ -80,14 +78,22 @@ func (b stepBase) poll(ctx context.Context, w wait) error {
 		case <-beat.C:
 			said.repeat()
 		case <-limited.Done():
-			stopDue()
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			return b.overdue(ctx, w, missing, nil)
 		}
 		stopDue()
 	}
+}
+
+// ended is why a wait ended without its condition: the run was aborted, or the
+// deadline passed. The deadline may have cut the last look short, so what was
+// missing before it is told.
+func (b stepBase) ended(ctx context.Context, w wait, missing string, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case missing != "":
+		return b.overdue(ctx, w, missing, nil)
+	}
+	return b.overdue(ctx, w, missing, err)
 }
 
 // ticks is a ticker's channel, or one that never fires for a zero interval.
@@ -108,13 +114,13 @@ const lookAgain = 10 * time.Second
 
 // overdue keeps the cause in the error: a cluster that does not answer is told
 // apart from a replica that does not come back.
-func (b stepBase) overdue(ctx context.Context, w wait, missing []string, cause error) error {
+func (b stepBase) overdue(ctx context.Context, w wait, missing string, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, lookAgain)
 	defer cancel()
 	if cause == nil {
 		cause = observeAll(ctx, b.Observer, w.clusters).firstError()
 	}
-	text := fmt.Sprintf("not within %s: %s", w.deadline, strings.Join(missing, "; "))
+	text := fmt.Sprintf("not within %s: %s", w.deadline, missing)
 	if cause != nil {
 		return fmt.Errorf("%s: %w", text, cause)
 	}

@@ -148,6 +148,7 @@ func (x *execution) action(s planner.Step) (action, error) {
 		return soakStep{base}, nil
 	case planner.KindRetire:
 		return retireStep{base}, nil
+	default: // nothing makes the other kinds yet
 	}
 	return nil, fmt.Errorf("step %s: this quorate cannot run steps of kind %q: use the version that made the plan", s.ID, s.Kind)
 }

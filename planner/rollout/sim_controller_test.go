@@ -156,7 +156,7 @@ func (s *set) available(p *pod) bool {
 	if !p.ready || p.phase != "Running" {
 		return false
 	}
-	wait := p.readySince.Add(time.Duration(s.opts.minReady) * time.Second).Sub(time.Now())
+	wait := time.Until(p.readySince.Add(time.Duration(s.opts.minReady) * time.Second))
 	if wait > 0 {
 		s.after(wait, s.poke)
 		return false

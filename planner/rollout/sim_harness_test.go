@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -226,7 +227,7 @@ func (f *fleet) settled(w wanted) {
 }
 
 func account(err error) string {
-	if stopped, ok := err.(*rollout.Stopped); ok {
+	if stopped, ok := errors.AsType[*rollout.Stopped](err); ok {
 		return stopped.Account()
 	}
 	return fmt.Sprint(err)

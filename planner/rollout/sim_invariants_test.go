@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -207,8 +208,8 @@ func (r *run) ended(e journal.Entry) {
 }
 
 func (r *run) lastIntent(cluster string) (journal.Entry, bool) {
-	for i := len(r.entries) - 1; i >= 0; i-- {
-		if e := r.entries[i]; e.Event == journal.StepIntended && e.Cluster == cluster {
+	for _, e := range slices.Backward(r.entries) {
+		if e.Event == journal.StepIntended && e.Cluster == cluster {
 			return e, true
 		}
 	}

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -26,9 +27,7 @@ func (b stepBase) troubled(ctx context.Context, v view) map[regions.ReplicaID]st
 			}
 		}
 	}
-	for id, reason := range b.misnamed(ctx, v, out) {
-		out[id] = reason
-	}
+	maps.Copy(out, b.misnamed(ctx, v, out))
 	return out
 }
 
