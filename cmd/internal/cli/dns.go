@@ -52,6 +52,9 @@ func (a *app) authorityFor(ctx context.Context, standing bool) (*wired, []planne
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	if err := wrongClusters(w, observed); err != nil {
+		return nil, nil, nil, err
+	}
 	names := w.names()
 	if !standing {
 		names = answering(observed)

@@ -3,13 +3,16 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
 
 	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/planner"
+	"quorate.dev/quorate/regions"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -45,7 +48,7 @@ func (a *app) status(ctx context.Context) error {
 	} else {
 		status.Text(a.out, a.style())
 	}
-	return cmp.Or(silence(observed), nameErr)
+	return cmp.Or(wrongClusters(w, observed), silence(observed), nameErr)
 }
 
 // nameStatus asks the authority for every replica's name. In a sandbox without a
@@ -76,6 +79,25 @@ func canAsk(w *wired, observed []planner.Observation) bool {
 		}
 	}
 	return true
+}
+
+// wrongClusters is the error of contexts that reach other clusters than those which
+// were recorded: what they show is of something else.
+func wrongClusters(w *wired, observed []planner.Observation) error {
+	var states []regions.ClusterState
+	for _, o := range observed {
+		if o.Unreachable == "" {
+			states = append(states, o.State)
+		}
+	}
+	var problems *multierror.Error
+	for _, r := range planner.WrongClusters(w.topology, states) {
+		problems = multierror.Append(problems, errors.New(r.Message+"; "+r.Hint))
+	}
+	if err := problems.ErrorOrNil(); err != nil {
+		return unsafePlan{err}
+	}
+	return nil
 }
 
 // answering are the clusters that answered.
