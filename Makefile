@@ -84,7 +84,7 @@ test-integration: build sandbox-binaries ## run the tests that need real control
 	trap '$(SANDBOX) down --name $(SHARED)' EXIT; \
 	$(SANDBOX) up --name $(SHARED) --cluster one=test-region; \
 	QUORATE_TEST_KUBECONFIG="$$($(SANDBOX) kubeconfig --name $(SHARED))"; export QUORATE_TEST_KUBECONFIG; \
-	$(GOTESTSUM) --post-run-command '$(RECORD) integration all' -- -race -p 1 -count 1 -timeout 20m $(INTEGRATION); \
+	$(GOTESTSUM) --post-run-command '$(RECORD) integration all' -- -race -p 1 -parallel 6 -count 1 -timeout 20m $(INTEGRATION); \
 	cd cmd/sandbox; \
 	$(GOTESTSUM) --post-run-command '$(RECORD) integration/sandbox all' -- -race -p 1 -count 1 -timeout 20m ./...
 

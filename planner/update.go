@@ -15,6 +15,7 @@ import (
 func (b *builder) planUpdate() {
 	for _, s := range b.sites {
 		b.applySite(s)
+		b.noteUnfinished(s)
 	}
 	recorded := b.recordDatabase(b.serves)
 	work := b.work()
@@ -30,6 +31,26 @@ func (b *builder) planUpdate() {
 	if !recorded {
 		b.recordDatabase(func(regions.ReplicaID) bool { return true })
 	}
+}
+
+// noteUnfinished tells of a template that is in the cluster already and not in
+// every replica: the plan rolls it out without an object changing, so a reader
+// would not see where it comes from.
+func (b *builder) noteUnfinished(s site) {
+	for _, p := range s.pools {
+		if p.live == nil || p.templateChanged || len(s.outdated(p)) == 0 {
+			continue
+		}
+		b.note(fmt.Sprintf("%s: StatefulSet %s already has a template that %s not run: an update that was not finished, or an edit by somebody else; its steps say what changes",
+			s.cluster.Name, p.name, doNot(len(s.outdated(p)))))
+	}
+}
+
+func doNot(n int) string {
+	if n == 1 {
+		return "1 replica does"
+	}
+	return fmt.Sprintf("%d replicas do", n)
 }
 
 // mend repairs, waits for and brings back whatever is down, and makes sure of the
