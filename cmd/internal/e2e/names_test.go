@@ -84,8 +84,8 @@ func TestApproval(t *testing.T) {
 	t.Parallel()
 	b := newBank(t, sandbox(t, "gate-on"), "asked")
 	no := b.startOnTerminal("no\n", "apply")
-	if code := no.wait(); code != 10 || !strings.Contains(no.output(), "Only 'yes' runs it") {
-		t.Fatalf("exit %d after a no, want 10\n%s", code, no.output())
+	if code := no.wait(); code != 14 || !strings.Contains(no.output(), "Only 'yes' runs it") {
+		t.Fatalf("exit %d after a no, want 14\n%s", code, no.output())
 	}
 	if len(b.journals()) != 0 {
 		t.Error("a run began without approval")
