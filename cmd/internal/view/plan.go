@@ -110,7 +110,7 @@ func planChanges(w io.Writer, s Style, p *planner.Plan) {
 		for _, f := range g.change.Fields {
 			fmt.Fprintf(w, "      %s\n", f)
 		}
-		if g.change.Note != "" {
+		if g.change.Note != "" && g.change.Action != planner.ActionCreate {
 			fmt.Fprintf(w, "      %s\n", s.paint(faint, g.change.Note))
 		}
 	}
@@ -151,7 +151,11 @@ func planNames(w io.Writer, s Style, p *planner.Plan) {
 	}
 	s.heading(w, "Names")
 	for _, c := range p.DNS.Changes {
-		fmt.Fprintf(w, "  %s %s %s\n", mark(s, string(c.Action)), strings.TrimSuffix(c.Name, "."), s.paint(faint, strings.Join(c.After, " ")))
+		line := fmt.Sprintf("  %s %s", mark(s, string(c.Action)), strings.TrimSuffix(c.Name, "."))
+		if len(c.After) > 0 {
+			line += " " + s.paint(faint, strings.Join(c.After, " "))
+		}
+		fmt.Fprintln(w, line)
 	}
 }
 

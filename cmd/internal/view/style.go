@@ -37,12 +37,22 @@ func (s Style) heading(w io.Writer, text string) {
 }
 
 // table writes rows of cells in aligned columns, indented by two spaces.
-func table(w io.Writer, rows [][]string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+func table(w io.Writer, rows [][]string) { writeTable(w, "  ", rows) }
+
+// plainTable is a table without indentation.
+func plainTable(w io.Writer, rows [][]string) { writeTable(w, "", rows) }
+
+// writeTable leaves no blanks at the ends of lines.
+func writeTable(w io.Writer, indent string, rows [][]string) {
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintf(t, "  %s\n", strings.Join(row, "\t"))
+		fmt.Fprintf(t, "%s%s\n", indent, strings.Join(row, "\t"))
 	}
-	_ = t.Flush() // the writer below reports its own failures
+	_ = t.Flush() // a strings.Builder takes everything
+	for line := range strings.Lines(text.String()) {
+		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
+	}
 }
 
 func count(n int, one, many string) string {
@@ -50,13 +60,4 @@ func count(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-// plainTable is a table without indentation.
-func plainTable(w io.Writer, rows [][]string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	_ = t.Flush() // the writer below reports its own failures
 }
