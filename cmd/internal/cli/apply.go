@@ -43,15 +43,7 @@ func (a *app) apply(ctx context.Context, approved bool) error {
 	if !approved && !a.inTerminal {
 		return invalidInput{errors.New("apply would ask for approval, and standard input is no terminal: pass --auto-approve")}
 	}
-	d, err := a.load()
-	if err != nil {
-		return err
-	}
-	w, err := a.connect(d)
-	if err != nil {
-		return err
-	}
-	observed, err := w.observe(ctx, true)
+	w, observed, err := a.look(ctx, true)
 	if err != nil {
 		return err
 	}

@@ -40,15 +40,7 @@ func (a *app) dnsCommand() *cobra.Command {
 // authorityFor connects and makes a server for the zone; its slots are those
 // recorded. A standing one follows silent clusters too, in case they come back.
 func (a *app) authorityFor(ctx context.Context, standing bool) (*wired, []planner.Observation, *serve.Server, error) {
-	d, err := a.load()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	w, err := a.connect(d)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	observed, err := w.observe(ctx, false)
+	w, observed, err := a.look(ctx, false)
 	if err != nil {
 		return nil, nil, nil, err
 	}

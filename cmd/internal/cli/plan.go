@@ -33,11 +33,7 @@ func (a *app) planCommand() *cobra.Command {
 }
 
 func (a *app) plan(ctx context.Context, offline, detailed bool) error {
-	d, err := a.load()
-	if err != nil {
-		return err
-	}
-	plan, err := a.makePlan(ctx, d, offline)
+	plan, err := a.makePlan(ctx, offline)
 	if err != nil {
 		return err
 	}
@@ -53,15 +49,15 @@ func (a *app) plan(ctx context.Context, offline, detailed bool) error {
 	return nil
 }
 
-func (a *app) makePlan(ctx context.Context, d *deployment, offline bool) (*planner.Plan, error) {
+func (a *app) makePlan(ctx context.Context, offline bool) (*planner.Plan, error) {
 	if offline {
+		d, err := a.load()
+		if err != nil {
+			return nil, err
+		}
 		return planner.Build(planner.Input{Topology: d.topology, Profile: d.profile, Desired: d.desired, Offline: true}), nil
 	}
-	w, err := a.connect(d)
-	if err != nil {
-		return nil, err
-	}
-	observed, err := w.observe(ctx, true)
+	w, observed, err := a.look(ctx, true)
 	if err != nil {
 		return nil, err
 	}

@@ -27,19 +27,11 @@ func (a *app) statusCommand() *cobra.Command {
 }
 
 func (a *app) status(ctx context.Context) error {
-	d, err := a.load()
+	w, observed, err := a.look(ctx, false)
 	if err != nil {
 		return err
 	}
-	w, err := a.connect(d)
-	if err != nil {
-		return err
-	}
-	observed, err := w.observe(ctx, false)
-	if err != nil {
-		return err
-	}
-	status := view.NewStatus(d.topology, observed, a.now())
+	status := view.NewStatus(w.topology, observed, a.now())
 	nameErr := a.nameStatus(ctx, w, observed, status)
 	if a.json() {
 		if err := status.JSON(a.out); err != nil {

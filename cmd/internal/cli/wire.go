@@ -49,6 +49,20 @@ func (a *app) connect(d *deployment) (*wired, error) {
 	return &wired{deployment: d, clusters: clusters, scopes: scopes, now: a.now, log: a.log, narration: a.err}, nil
 }
 
+// look loads the deployment and asks every cluster about it.
+func (a *app) look(ctx context.Context, compare bool) (*wired, []planner.Observation, error) {
+	d, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := a.connect(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	observed, err := w.observe(ctx, compare)
+	return w, observed, err
+}
+
 // container is the database's container.
 func (d *deployment) container() string {
 	if d.topology.Spec.Container != "" {
