@@ -59,7 +59,7 @@ demo-down: build-sandbox ## end the demo and leave nothing behind
 ##@ Test
 
 .PHONY: test
-test: ## run all tests, the sandbox included (cc; at most 10 minutes warm, about 25 cold, on two cores)
+test: ## run all tests, the sandbox included (cc; at most 10 minutes on two cores once built)
 	@rm -f $(RESULTS); mkdir -p $(BIN); started=$$SECONDS; status=0; \
 	for stage in build sandbox-binaries test-unit test-integration; do \
 		echo "== $$stage"; began=$$SECONDS; \

@@ -28,7 +28,6 @@ type process struct {
 	out, err io.Writer
 	// inTerminal and outTerminal tell whether somebody can answer, and whether somebody watches.
 	inTerminal, outTerminal bool
-	width                   int // columns of the terminal; 0 where there is none
 	env                     func(string) string
 	interrupts              *interrupts
 	now                     func() time.Time
@@ -43,14 +42,10 @@ func Main() int {
 	// A reader that went away must not end a run half-way: writes then fail, and
 	// are ignored, while the journal goes on.
 	signal.Ignore(syscall.SIGPIPE)
-	width, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil {
-		width = 0
-	}
 	p := &process{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTerminal: term.IsTerminal(int(os.Stdin.Fd())), outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
-		width: width, env: os.Getenv, interrupts: &interrupts{signals: signals}, now: time.Now, random: rand.Reader,
+		env: os.Getenv, interrupts: &interrupts{signals: signals}, now: time.Now, random: rand.Reader,
 	}
 	return p.run(context.Background(), os.Args[1:])
 }

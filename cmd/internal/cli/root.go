@@ -101,7 +101,7 @@ func (a *app) json() bool { return a.settings.GetString("output") == "json" }
 // style decides on colour: only for a terminal, and never against a wish.
 func (a *app) style() view.Style {
 	plain := a.settings.GetBool("no-color") || a.env("NO_COLOR") != "" || a.env("TERM") == "dumb" || !a.outTerminal
-	return view.Style{Colour: !plain, Width: a.width}
+	return view.Style{Colour: !plain}
 }
 
 // stateDir is where run journals live.

@@ -12,7 +12,6 @@ import (
 // Style is what the terminal can show.
 type Style struct {
 	Colour bool
-	Width  int // columns; 0: unknown
 }
 
 // The colours used, by meaning. They are of the terminal's own palette, so they
