@@ -1,14 +1,15 @@
 //go:build controlplane
 
-// Command controlplane is a Kubernetes control plane in one file: it is etcd, kube-apiserver,
-// kube-controller-manager, kube-scheduler or kubectl, whichever name it is called by. One binary
-// links the packages that they share once, which makes the sandbox's only slow build bearable.
+// Command controlplane is Kubernetes in one file: it is etcd, kube-apiserver, kube-controller-manager,
+// kube-scheduler, kubelet, kube-proxy or kubectl, whichever name it is called by. One binary links the
+// packages that they share once, which makes the sandbox's slowest build bearable.
 //
 // The build tag keeps `go build ./...` and `go test ./...` of the module quick; `sandbox build`
 // passes it.
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,7 +28,9 @@ import (
 	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 func main() {
@@ -41,11 +44,15 @@ func main() {
 		run(controllermanager.NewControllerManagerCommand())
 	case "kube-scheduler":
 		run(scheduler.NewSchedulerCommand())
+	case "kubelet":
+		run(kubelet.NewKubeletCommand(context.Background()))
+	case "kube-proxy":
+		run(proxy.NewProxyCommand())
 	case "kubectl":
 		kubectl()
 	default:
 		fmt.Fprintf(os.Stderr, "controlplane: called as %q; call it by the name of a component: "+
-			"etcd, kube-apiserver, kube-controller-manager, kube-scheduler or kubectl\n", name)
+			"etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy or kubectl\n", name)
 		os.Exit(2)
 	}
 }

@@ -13,9 +13,12 @@ import (
 )
 
 func testSources() fstest.MapFS {
-	return fstest.MapFS{
-		"go.mod": {Data: []byte("module x\n")}, "go.sum": {Data: []byte{}}, "controlplane/main.go": {Data: []byte("package main\n")},
+	sources := fstest.MapFS{"go.sum": {Data: []byte{}}}
+	for _, name := range containers(Set{}).sources {
+		sources[name] = &fstest.MapFile{Data: []byte("module x\n")}
 	}
+	sources["controlplane/main.go"] = &fstest.MapFile{Data: []byte("package main\n")}
+	return sources
 }
 
 func TestTheKeyFollowsTheSources(t *testing.T) {
@@ -48,7 +51,8 @@ func compiler(t *testing.T, fails bool) (calls string) {
 		script += "echo 'main.go:1: it does not compile' >&2; exit 1\n"
 	} else {
 		script += "case \"$1\" in\n" +
-			"build) while [ $# -gt 0 ]; do [ \"$1\" = -o ] && echo > \"$2\"; shift; done ;;\n" +
+			"build) while [ $# -gt 0 ]; do [ \"$1\" = -o ] && out=$2; last=$1; shift; done; case \"$out\" in\n" +
+			"*/etcd-*) mkdir -p \"${out%/*}\"; echo > \"$out\" ;; */) echo > \"$out${last##*/}\" ;; *) echo > \"$out\" ;; esac ;;\n" +
 			"install) for p; do case \"$p\" in *@*) p=${p%@*}; p=${p%/v5}; echo > \"$GOBIN/${p##*/}\" ;; esac; done ;;\nesac\n"
 	}
 	if err := os.WriteFile(filepath.Join(dir, "go"), []byte(script), 0o755); err != nil {
@@ -121,5 +125,62 @@ func TestTailKeepsTheEnd(t *testing.T) {
 	}
 	if got := kept.String(); len(got) > tailBytes || !strings.HasSuffix(got, "line 1999") {
 		t.Errorf("kept %d bytes, ending in %q", len(got), got[len(got)-20:])
+	}
+}
+
+func TestEnsureContainersHasEverythingInOneDirectory(t *testing.T) {
+	calls, cache := compiler(t, false), t.TempDir()
+	set, err := EnsureContainers(context.Background(), cache, testSources(), io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(components(), "ctr", "runc", "host-local", "coredns", "pause", "kustomize") {
+		if _, err := os.Stat(set.Path(name)); err != nil {
+			t.Errorf("%s is missing: %v", name, err)
+		}
+	}
+	for _, image := range set.Images() {
+		if info, err := os.Stat(image.Path); err != nil || info.Size() == 0 {
+			t.Errorf("image %s is missing: %v", image.Ref, err)
+		}
+	}
+	data, err := os.ReadFile(calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+		if cgo := strings.HasPrefix(line, "1 "); cgo != strings.HasSuffix(line, "opencontainers/runc") {
+			t.Errorf("only runc is built with CGO: %s", line)
+		}
+	}
+}
+
+// TestVersionsAreThoseOfTheModules holds the constants, which people read, against the module files,
+// which decide.
+func TestVersionsAreThoseOfTheModules(t *testing.T) {
+	pins := map[string]string{
+		"containerd": "github.com/containerd/containerd/v2 " + ContainerdVersion,
+		"runc":       "github.com/opencontainers/runc " + RuncVersion,
+		"cni":        "github.com/containernetworking/plugins " + CNIVersion,
+		"coredns":    "github.com/coredns/coredns " + CoreDNSVersion,
+	}
+	for _, version := range EtcdVersions() {
+		pins[etcdModule(version)] = "go.etcd.io/etcd/server/v3 " + version
+	}
+	for component, pin := range pins {
+		data, err := os.ReadFile(filepath.Join("..", "..", "components", component+".mod"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(data), pin) {
+			t.Errorf("components/%s.mod does not require %s", component, pin)
+		}
+	}
+	data, err := os.ReadFile(filepath.Join("..", "..", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), "k8s.io/kubernetes "+KubernetesVersion+"\n") {
+		t.Errorf("go.mod does not require Kubernetes %s", KubernetesVersion)
 	}
 }

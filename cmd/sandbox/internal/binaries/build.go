@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,11 +23,24 @@ type step struct {
 	command []string
 }
 
-// Ensure gives the built binaries, building them first if they are missing. Several callers at once
-// are safe: one builds, the others wait. A build that fails or is killed leaves nothing in the cache's
-// place. Progress goes to narrate.
+// Ensure gives the built binaries of the simulated runtime, building them first if they are missing.
+// Several callers at once are safe: one builds, the others wait. A build that fails or is killed leaves
+// nothing in the cache's place. Progress goes to narrate.
 func Ensure(ctx context.Context, cache string, sources fs.FS, narrate io.Writer) (Set, error) {
-	set, err := Locate(cache, sources)
+	return controlPlane().ensure(ctx, cache, sources, narrate)
+}
+
+// EnsureContainers does the same for the containers runtime, whose set holds that of the simulated one.
+func EnsureContainers(ctx context.Context, cache string, sources fs.FS, narrate io.Writer) (Set, error) {
+	base, err := Ensure(ctx, cache, sources, narrate)
+	if err != nil {
+		return Set{}, err
+	}
+	return containers(base).ensure(ctx, cache, sources, narrate)
+}
+
+func (r recipe) ensure(ctx context.Context, cache string, sources fs.FS, narrate io.Writer) (Set, error) {
+	set, err := r.locate(cache, sources)
 	if err != nil || set.complete() {
 		return set, err
 	}
@@ -40,40 +52,35 @@ func Ensure(ctx context.Context, cache string, sources fs.FS, narrate io.Writer)
 	if set.complete() {
 		return set, nil
 	}
-	return set, build(ctx, set, sources, narrate)
+	return set, r.build(ctx, set, sources, narrate)
 }
 
 // complete tells whether the set was built: the directory appears in one rename.
 func (s Set) complete() bool {
-	_, err := os.Stat(s.Path("kubectl"))
+	_, err := os.Stat(s.Dir)
 	return err == nil
 }
 
 // build makes the binaries beside their place and moves them there at the end.
-func build(ctx context.Context, set Set, sources fs.FS, narrate io.Writer) error {
+func (r recipe) build(ctx context.Context, set Set, sources fs.FS, narrate io.Writer) error {
 	started := time.Now()
-	fmt.Fprintf(narrate, "sandbox: building the control plane and its tools into %s: about 10 minutes on two cores the first time, seconds when Go's build cache is warm\n", set.Dir)
-	if err := os.RemoveAll(set.Dir); err != nil {
-		return fmt.Errorf("clear %s: %w", set.Dir, err)
-	}
+	fmt.Fprintf(narrate, "sandbox: building %s into %s: %s on two cores the first time, less when Go's build cache is warm\n", r.what, set.Dir, r.duration)
 	temp := set.Dir + ".building"
 	if err := os.RemoveAll(temp); err != nil {
 		return fmt.Errorf("clear an interrupted build: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
 	out := filepath.Join(temp, "bin")
-	if err := writeSources(sources, filepath.Join(temp, "src"), out); err != nil {
+	if err := r.writeSources(sources, filepath.Join(temp, "src"), out); err != nil {
 		return err
 	}
-	for _, step := range steps(out) {
+	for _, step := range r.steps(out) {
 		if err := step.run(ctx, temp, narrate); err != nil {
 			return err
 		}
 	}
-	for _, name := range components() {
-		if err := os.Symlink("controlplane", filepath.Join(out, name)); err != nil {
-			return fmt.Errorf("name a component of the control plane: %w", err)
-		}
+	if err := r.finish(out); err != nil {
+		return err
 	}
 	if err := os.Rename(out, set.Dir); err != nil {
 		return fmt.Errorf("put the binaries in place: %w", err)
@@ -82,55 +89,25 @@ func build(ctx context.Context, set Set, sources fs.FS, narrate io.Writer) error
 	return nil
 }
 
-// writeSources lays out the module that the control plane is built from, and makes out.
-func writeSources(sources fs.FS, dir, out string) error {
+// writeSources lays out the modules that are built from, and makes out.
+func (r recipe) writeSources(sources fs.FS, dir, out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("make the build directory: %w", err)
 	}
-	for _, name := range sourceFiles() {
+	for _, name := range r.sources {
 		data, err := fs.ReadFile(sources, name)
 		if err != nil {
-			return fmt.Errorf("read the sources of the control plane: %w", err)
+			return fmt.Errorf("read the sources of %s: %w", r.what, err)
 		}
-		target := filepath.Join(dir, filepath.FromSlash(name))
+		target := filepath.Join(dir, filepath.FromSlash(laidOut(name)))
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 			return fmt.Errorf("make the build directory: %w", err)
 		}
 		if err := os.WriteFile(target, data, 0o644); err != nil {
-			return fmt.Errorf("write the sources of the control plane: %w", err)
+			return fmt.Errorf("write the sources of %s: %w", r.what, err)
 		}
 	}
 	return nil
-}
-
-// steps are the commands of a build. CGO is off and the flags are fixed, because changing either
-// compiles everything again.
-func steps(out string) []step {
-	const version = "-X k8s.io/component-base/version."
-	link := "-s -w " + version + "gitVersion=" + KubernetesVersion +
-		" " + version + "gitMajor=" + kubernetesMajor + " " + version + "gitMinor=" + kubernetesMinor
-	install := []string{"go", "install", "-trimpath", "-ldflags", "-s -w"}
-	return []step{
-		{
-			what: "etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubectl " + KubernetesVersion + " (8 minutes)",
-			dir:  "src",
-			command: []string{
-				"go", "build", "-trimpath", "-tags", "controlplane", "-ldflags", link,
-				"-o", filepath.Join(out, "controlplane"), "./controlplane",
-			},
-		},
-		{
-			what: "kwok and kwokctl " + KwokVersion + " (75 seconds)",
-			env:  []string{"GOBIN=" + out},
-			command: append(slices.Clip(install),
-				"sigs.k8s.io/kwok/cmd/kwok@"+KwokVersion, "sigs.k8s.io/kwok/cmd/kwokctl@"+KwokVersion),
-		},
-		{
-			what:    "kustomize " + KustomizeVersion + " (10 seconds)",
-			env:     []string{"GOBIN=" + out},
-			command: append(slices.Clip(install), "sigs.k8s.io/kustomize/kustomize/v5@"+KustomizeVersion),
-		},
-	}
 }
 
 // run executes the step below temp, shows what it says, and repeats the end of it in the error.
