@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"quorate.dev/quorate/cmd/internal/e2e/podwatch"
 	"quorate.dev/quorate/planner/journal"
 )
 
@@ -18,7 +20,7 @@ func TestBrokenImage(t *testing.T) {
 	b := newBank(t, sandbox(t, "gate-on"), "broken")
 	b.apply()
 	before := len(b.journals())
-	recorded := record(t, b.sandbox, "broken")
+	recorded := podwatch.Record(t, b.sandbox.clients, "broken")
 	b.write(func(s *settings) { s.Image = "broken"; s.Timeout = "20s" })
 	r := b.expect(1, "apply", "--auto-approve")
 	for _, want := range []string{"usw1/broken-2", "ImagePull", "what is where", "apply` again"} {
@@ -31,8 +33,8 @@ func TestBrokenImage(t *testing.T) {
 	}
 	b.write(func(s *settings) { s.Image = "v25.4.1"; s.Timeout = "60s" })
 	b.apply()
-	recorded.close()
-	recorded.judge(t, b.journals()[before:])
+	recorded.Close()
+	recorded.Judge(t, b.journals()[before:])
 	b.expectSettled()
 	b.expectEmpty()
 }
@@ -44,12 +46,12 @@ func TestBackToTheFormerImage(t *testing.T) {
 	b.apply()
 	b.write(func(s *settings) { s.Image = "broken"; s.Timeout = "20s" })
 	b.expect(1, "apply", "--auto-approve")
-	recorded := record(t, b.sandbox, "former")
+	recorded := podwatch.Record(t, b.sandbox.clients, "former")
 	before := len(b.journals())
 	b.write(func(s *settings) { s.Image = "v25.4.0"; s.Timeout = "60s" })
 	b.apply()
-	recorded.close()
-	if order := recorded.judge(t, b.journals()[before:]); len(order) != 1 || order[0] != "usw1/former-2" {
+	recorded.Close()
+	if order := recorded.Judge(t, b.journals()[before:]); len(order) != 1 || order[0] != "usw1/former-2" {
 		t.Errorf("replicas %v were restarted, want usw1/former-2 alone", order)
 	}
 	b.expectSettled()
@@ -75,19 +77,19 @@ func TestDeletedByHand(t *testing.T) {
 	b.write(func(s *settings) { s.Soak = "1s" })
 	b.apply()
 	before := len(b.journals())
-	recorded := record(t, b.sandbox, "byhand")
+	recorded := podwatch.Record(t, b.sandbox.clients, "byhand")
 	b.write(func(s *settings) { s.Image = "v25.4.1" })
 	run := b.start("apply", "--auto-approve")
-	run.waitFor(t, "update usw1/byhand-1")
+	run.narrates(t, "update usw1/byhand-1")
 	pods := b.sandbox.clients["euw1"].CoreV1().Pods("byhand")
 	if err := pods.Delete(t.Context(), "byhand-0", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if code := run.wait(); code != 0 {
-		t.Fatalf("exit %d\n%s", code, run.output())
+	if code := run.Wait(); code != 0 {
+		t.Fatalf("exit %d\n%s", code, run.Output())
 	}
-	recorded.close()
-	recorded.judge(t, b.journals()[before:])
+	recorded.Close()
+	recorded.Judge(t, b.journals()[before:])
 	b.expectSettled()
 }
 
@@ -99,13 +101,13 @@ func TestTwoApplies(t *testing.T) {
 	b.apply()
 	b.write(func(s *settings) { s.Image = "v25.4.1" })
 	first := b.start("apply", "--auto-approve")
-	first.waitFor(t, "update usw1/twice-2")
+	first.narrates(t, "update usw1/twice-2")
 	second := b.expect(11, "apply", "--auto-approve")
 	if !strings.Contains(second.stderr, "quorate apply on ") {
 		t.Errorf("the second run does not say who holds the lock:\n%s", second.stderr)
 	}
-	if code := first.wait(); code != 0 {
-		t.Fatalf("the first run: exit %d\n%s", code, first.output())
+	if code := first.Wait(); code != 0 {
+		t.Fatalf("the first run: exit %d\n%s", code, first.Output())
 	}
 	b.expectSettled()
 }
@@ -115,21 +117,21 @@ func TestKilled(t *testing.T) {
 	t.Parallel()
 	b := newBank(t, sandbox(t, "gate-off", "--feature-gates", "MaxUnavailableStatefulSet=false"), "killed")
 	b.apply()
-	recorded := record(t, b.sandbox, "killed")
+	recorded := podwatch.Record(t, b.sandbox.clients, "killed")
 	before := len(b.journals())
 	b.write(func(s *settings) { s.Image = "v25.4.1" })
 	run := b.start("apply", "--auto-approve")
-	run.waitFor(t, "update use1/killed-1")
+	run.narrates(t, "update use1/killed-1")
 	if err := run.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	run.wait()
+	run.Wait()
 	r := b.apply()
 	if !strings.Contains(r.stderr, "its lock expires at") {
 		t.Errorf("the second run does not say that it waits for the dead one's lock:\n%s", r.stderr)
 	}
-	recorded.close()
-	order := recorded.judge(t, b.journals()[before:])
+	recorded.Close()
+	order := recorded.Judge(t, b.journals()[before:])
 	for i, target := range order {
 		for _, earlier := range order[:i] {
 			if earlier == target && target != "use1/killed-1" {
@@ -148,12 +150,12 @@ func TestInterrupted(t *testing.T) {
 	b.apply()
 	b.write(func(s *settings) { s.Image = "v25.4.1" })
 	run := b.start("apply", "--auto-approve")
-	run.waitFor(t, "update usw1/stopped-1")
-	if err := run.interrupt(); err != nil {
+	run.narrates(t, "update usw1/stopped-1")
+	if err := run.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if code := run.wait(); code != 14 {
-		t.Fatalf("exit %d, want 14\n%s", code, run.output())
+	if code := run.Wait(); code != 14 {
+		t.Fatalf("exit %d, want 14\n%s", code, run.Output())
 	}
 	if n := ready(b.status(0)); n != 9 {
 		t.Errorf("%d replicas are ready after a stop between steps, want 9", n)
@@ -185,13 +187,13 @@ func TestClusterStopped(t *testing.T) {
 	h.must(t, "start", "euw1", "--name", h.name)
 	b.waitReachable()
 	run := b.start("apply", "--auto-approve")
-	run.waitFor(t, "update usw1/silent-1")
+	run.narrates(t, "update usw1/silent-1")
 	h.must(t, "stop", "euw1", "--name", h.name)
-	run.waitFor(t, "euw1 to answer")
+	run.narrates(t, "euw1 to answer")
 	before := countWrites(b.journals())
 	h.must(t, "start", "euw1", "--name", h.name)
-	if code := run.wait(); code != 0 {
-		t.Fatalf("exit %d after the cluster came back\n%s", code, run.output())
+	if code := run.Wait(); code != 0 {
+		t.Fatalf("exit %d after the cluster came back\n%s", code, run.Output())
 	}
 	if countWrites(b.journals()) == before {
 		t.Error("nothing was written after the cluster came back")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,18 +20,18 @@ func TestStandingAuthority(t *testing.T) {
 	t.Parallel()
 	b := newBank(t, sandbox(t, "gate-on"), "standing")
 	server := b.start("dns", "serve", "--listen", "127.0.0.1:0")
-	address := server.find(t, regexp.MustCompile(`serving standing\.db\.example\.com\. at (\S+) `))
+	address := server.Find(t, regexp.MustCompile(`serving standing\.db\.example\.com\. at (\S+) `))
 	b.write(func(s *settings) { s.Authorities = fmt.Sprintf("[%q]", address) })
 	if r := b.apply(); !strings.Contains(r.stderr, "names are asked at "+address) {
 		t.Errorf("the run does not say whom it asks:\n%s", r.stderr)
 	}
 	b.expectSettled()
 	b.followsPod(address)
-	if err := server.interrupt(); err != nil {
+	if err := server.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if code := server.wait(); code != 0 {
-		t.Errorf("dns serve ends with %d after an interrupt:\n%s", code, server.output())
+	if code := server.Wait(); code != 0 {
+		t.Errorf("dns serve ends with %d after an interrupt:\n%s", code, server.Output())
 	}
 	b.write(func(s *settings) { s.Image = "v25.4.1"; s.Timeout = "6s" })
 	r := b.expect(1, "apply", "--auto-approve")
@@ -84,17 +85,17 @@ func TestApproval(t *testing.T) {
 	t.Parallel()
 	b := newBank(t, sandbox(t, "gate-on"), "asked")
 	no := b.startOnTerminal("no\n", "apply")
-	if code := no.wait(); code != 14 || !strings.Contains(no.output(), "Only 'yes' runs it") {
-		t.Fatalf("exit %d after a no, want 14\n%s", code, no.output())
+	if code := no.Wait(); code != 14 || !strings.Contains(no.Output(), "Only 'yes' runs it") {
+		t.Fatalf("exit %d after a no, want 14\n%s", code, no.Output())
 	}
 	if len(b.journals()) != 0 {
 		t.Error("a run began without approval")
 	}
 	yes := b.startOnTerminal("yes\n", "apply")
-	if code := yes.wait(); code != 0 {
-		t.Fatalf("exit %d after a yes\n%s", code, yes.output())
+	if code := yes.Wait(); code != 0 {
+		t.Fatalf("exit %d after a yes\n%s", code, yes.Output())
 	}
-	if !strings.Contains(yes.output(), "\x1b[") {
+	if !strings.Contains(yes.Output(), "\x1b[") {
 		t.Error("a terminal gets no colours")
 	}
 	b.expectSettled()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"quorate.dev/quorate/cmd/internal/e2e/podwatch"
 	"quorate.dev/quorate/planner/journal"
 )
 
@@ -56,7 +57,7 @@ func (b *bank) installs() {
 func (b *bank) upgrades() {
 	b.t.Helper()
 	before := len(b.journals())
-	recorded := record(b.t, b.sandbox, b.settings.Name)
+	recorded := podwatch.Record(b.t, b.sandbox.clients, b.settings.Name)
 	b.write(func(s *settings) { s.Image = "v25.4.1" })
 	for _, step := range b.plan().Steps {
 		if !step.Disruptive() {
@@ -67,8 +68,8 @@ func (b *bank) upgrades() {
 		}
 	}
 	b.apply()
-	recorded.close()
-	order := recorded.judge(b.t, b.journals()[before:])
+	recorded.Close()
+	order := recorded.Judge(b.t, b.journals()[before:])
 	want := []string{
 		"usw1/story-2", "usw1/story-1", "usw1/story-0",
 		"use1/story-2", "use1/story-1", "use1/story-0",
@@ -84,14 +85,14 @@ func (b *bank) upgrades() {
 // scalesOut: an edit of the file adds replicas, nothing restarts.
 func (b *bank) scalesOut() {
 	b.t.Helper()
-	recorded := record(b.t, b.sandbox, b.settings.Name)
+	recorded := podwatch.Record(b.t, b.sandbox.clients, b.settings.Name)
 	b.write(func(s *settings) { s.Replicas["use1"] = 5; s.Replicas["euw1"] = 4 })
 	b.apply()
-	recorded.close()
+	recorded.Close()
 	for _, cluster := range clusterNames {
-		for _, e := range recorded.events[cluster] {
-			if !e.up && strings.HasSuffix(e.pod, "-0") {
-				b.t.Errorf("%s/%s went down during a scale-out", cluster, e.pod)
+		for _, e := range recorded.Events(cluster) {
+			if !e.Up && strings.HasSuffix(e.Pod, "-0") {
+				b.t.Errorf("%s/%s went down during a scale-out", cluster, e.Pod)
 			}
 		}
 	}

@@ -2,11 +2,13 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +19,7 @@ import (
 // witness is `sandbox witness`.
 func (a *app) witness() *cobra.Command {
 	cmd := &cobra.Command{Use: "witness", Short: "A client that writes to etcd all the time, and what it saw"}
-	cmd.AddCommand(a.witnessWrite(), a.witnessJudge(), a.witnessNames())
+	cmd.AddCommand(a.witnessWrite(), a.witnessMark(), a.witnessJudge(), a.witnessNames())
 	return cmd
 }
 
@@ -46,11 +48,27 @@ func (a *app) witnessWrite() *cobra.Command {
 	return cmd
 }
 
+func (a *app) witnessMark() *cobra.Command {
+	return &cobra.Command{
+		Use:   "mark LOG PHASE",
+		Short: "Note in the log that a phase begins",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			file, err := os.OpenFile(args[0], os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+			if err != nil {
+				return fmt.Errorf("open the witness's log: %w", err)
+			}
+			defer func() { err = errors.Join(err, file.Close()) }()
+			return witness.Mark(file, time.Now(), args[1])
+		},
+	}
+}
+
 func (a *app) witnessJudge() *cobra.Command {
-	var from, to string
+	var output string
 	cmd := &cobra.Command{
 		Use:   "judge LOG",
-		Short: "Say what a witness saw; exit 1 if an acknowledged write was lost or nothing was read back",
+		Short: "Say what a witness saw, phase by phase; exit 1 if an acknowledged write was lost or nothing was read back",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := os.Open(args[0])
@@ -58,28 +76,31 @@ func (a *app) witnessJudge() *cobra.Command {
 				return fmt.Errorf("open the witness's log: %w", err)
 			}
 			defer func() { _ = file.Close() }()
-			return judge(a.stdout, file, from, to)
+			return judge(a.stdout, file, output)
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "only from this `time` on (RFC 3339)")
-	cmd.Flags().StringVar(&to, "to", "", "only up to this `time` (RFC 3339)")
+	cmd.Flags().StringVar(&output, "output", "text", "text or json")
 	return cmd
 }
 
-func judge(out io.Writer, log io.Reader, from, to string) error {
-	begin, beginErr := instant(from)
-	end, endErr := instant(to)
-	if err := errors.Join(beginErr, endErr); err != nil {
-		return err
-	}
+func judge(out io.Writer, log io.Reader, output string) error {
 	entries, err := witness.ReadLog(log)
 	if err != nil {
 		return err
 	}
-	verdict := witness.Judge(entries, begin, end)
-	fmt.Fprintf(out, "acknowledged %d, lost %d, failed writes %d, failed reads %d, longest gap %s\n",
-		verdict.Acknowledged, len(verdict.Lost), verdict.Failed, verdict.FailedReads, verdict.LongestGap.Round(time.Millisecond))
+	phases := append(witness.Phases(entries), witness.Phase{Name: "all of it", Verdict: witness.Judge(entries, time.Time{}, time.Time{})})
+	switch output {
+	case "json":
+		err = json.NewEncoder(out).Encode(phases)
+	case "text":
+		err = verdicts(out, phases)
+	default:
+		err = fmt.Errorf("--output is text or json, not %q", output)
+	}
+	verdict := phases[len(phases)-1].Verdict
 	switch {
+	case err != nil:
+		return err
 	case len(verdict.Lost) > 0:
 		return fmt.Errorf("acknowledged writes were lost: %v", verdict.Lost)
 	case !verdict.Checked:
@@ -88,16 +109,15 @@ func judge(out io.Writer, log io.Reader, from, to string) error {
 	return nil
 }
 
-// instant reads a time that may be left out.
-func instant(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
+// verdicts prints a table, one phase a line.
+func verdicts(out io.Writer, phases []witness.Phase) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "phase\tacknowledged\tlost\tfailed writes\tfailed reads\tlongest gap\t")
+	for _, phase := range phases {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\t\n", phase.Name, phase.Acknowledged, len(phase.Lost),
+			phase.Failed, phase.FailedReads, phase.LongestGap.Round(time.Millisecond))
 	}
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return at, fmt.Errorf("read a time: %w", err)
-	}
-	return at, nil
+	return table.Flush()
 }
 
 func (a *app) witnessNames() *cobra.Command {

@@ -76,3 +76,27 @@ func TestReadLogDropsALineCutShort(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestPhasesAreFromMarkToMark(t *testing.T) {
+	var log strings.Builder
+	if err := Mark(&log, at(200), "partition"); err != nil {
+		t.Fatal(err)
+	}
+	marked, err := ReadLog(strings.NewReader(log.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := []Entry{write(50, 1), {At: at(60), Op: OpMark, Phase: "calm"}, write(70, 2), write(110, 3)}
+	entries = append(append(entries, marked...), failed(300, 4), write(900, 5), Entry{At: at(5000), Op: OpFind, Found: []int{1, 3, 5}})
+	phases := Phases(entries)
+	if len(phases) != 2 || phases[0].Name != "calm" || phases[1].Name != "partition" {
+		t.Fatalf("phases %+v", phases)
+	}
+	calm, partition := phases[0], phases[1]
+	if calm.Acknowledged != 2 || calm.LongestGap != 90*time.Millisecond || !slices.Equal(calm.Lost, []int{2}) {
+		t.Errorf("calm: %+v", calm)
+	}
+	if partition.Acknowledged != 1 || partition.Failed != 1 || partition.LongestGap != 700*time.Millisecond || len(partition.Lost) != 0 {
+		t.Errorf("partition: %+v", partition)
+	}
+}
