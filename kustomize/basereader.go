@@ -16,7 +16,8 @@ import (
 // baseReader follows the kustomizations of a user's base to its manifests.
 type baseReader struct {
 	files        map[string][]byte
-	visited      map[string]bool // directories, against cycles
+	visited      map[visit]bool
+	entered      map[string]bool // directories being read, against cycles
 	sets         []foundSet
 	hasNamespace bool
 	problems     *multierror.Error
@@ -25,14 +26,25 @@ type baseReader struct {
 // foundSet is one StatefulSet with its containers.
 type foundSet struct {
 	name       string
+	service    string // the governing Service
 	containers []string
 }
 
 // rename is what the kustomizations around a manifest do to its name.
 type rename struct{ prefix, suffix string }
 
+// visit is one reading of a directory: several kustomizations may name it, each with names of its own.
+type visit struct {
+	dir   string
+	names rename
+}
+
+// report notes a problem once, however often its file is read.
 func (r *baseReader) report(file string, line int, format string, args ...any) {
-	r.problems = multierror.Append(r.problems, fmt.Errorf("spec.base: %s:%d: %w", file, line, fmt.Errorf(format, args...)))
+	err := fmt.Errorf("spec.base: %s:%d: %w", file, line, fmt.Errorf(format, args...))
+	if r.problems == nil || !slices.ContainsFunc(r.problems.Errors, func(e error) bool { return e.Error() == err.Error() }) {
+		r.problems = multierror.Append(r.problems, err)
+	}
 }
 
 // kustomizationIn is the kustomization file of a directory, empty where there is none.
@@ -48,10 +60,12 @@ func kustomizationIn(files map[string][]byte, dir string) string {
 
 // readDir reads the kustomization of a directory and all that it names.
 func (r *baseReader) readDir(dir string, outer rename) {
-	if r.visited[dir] {
+	this := visit{dir, outer}
+	if r.visited[this] || r.entered[dir] {
 		return
 	}
-	r.visited[dir] = true
+	r.visited[this], r.entered[dir] = true, true
+	defer delete(r.entered, dir)
 	file := kustomizationIn(r.files, dir)
 	var doc yaml.Node
 	if err := yaml.Unmarshal(r.files[file], &doc); err != nil {
@@ -115,11 +129,15 @@ func (r *baseReader) readObject(file string, doc *yaml.Node, names rename) {
 		r.report(file, doc.Line, "read the manifest: %w", err)
 		return
 	}
+	if object.Metadata.Name == "" && object.Kind != "" && !strings.HasSuffix(object.Kind, "List") {
+		r.report(file, firstLine(doc), "%s has no metadata.name, by which an apply finds it again (generateName makes another one each time): name it", object.Kind)
+		return
+	}
 	switch object.Kind {
 	case "Namespace":
 		r.hasNamespace = true
 	case "StatefulSet":
-		r.readSet(file, doc, names.prefix+object.Metadata.Name+names.suffix)
+		r.readSet(file, doc, names.prefix+object.Metadata.Name+names.suffix, names)
 	case "List", "StatefulSetList", "NamespaceList":
 		var list struct{ Items []yaml.Node }
 		if err := doc.Decode(&list); err != nil {
@@ -131,11 +149,20 @@ func (r *baseReader) readObject(file string, doc *yaml.Node, names rename) {
 	}
 }
 
+// firstLine is where a document's content begins, below its comments.
+func firstLine(doc *yaml.Node) int {
+	if doc.Kind == yaml.DocumentNode && len(doc.Content) > 0 {
+		return doc.Content[0].Line
+	}
+	return doc.Line
+}
+
 // readSet notes a StatefulSet, by the name that it is built with.
-func (r *baseReader) readSet(file string, doc *yaml.Node, name string) {
+func (r *baseReader) readSet(file string, doc *yaml.Node, name string, names rename) {
 	var set struct {
 		Spec struct {
-			Template struct {
+			ServiceName string `yaml:"serviceName"`
+			Template    struct {
 				Spec struct{ Containers []struct{ Name string } }
 			}
 		}
@@ -145,6 +172,9 @@ func (r *baseReader) readSet(file string, doc *yaml.Node, name string) {
 		return
 	}
 	found := foundSet{name: name}
+	if set.Spec.ServiceName != "" {
+		found.service = names.prefix + set.Spec.ServiceName + names.suffix
+	}
 	for _, c := range set.Spec.Template.Spec.Containers {
 		found.containers = append(found.containers, c.Name)
 	}
@@ -155,6 +185,15 @@ func (r *baseReader) statefulSets() map[string][]string {
 	out := map[string][]string{}
 	for _, s := range r.sets {
 		out[s.name] = s.containers
+	}
+	return out
+}
+
+// services are the governing Services by the name of their StatefulSet.
+func (r *baseReader) services() map[string]string {
+	out := map[string]string{}
+	for _, s := range r.sets {
+		out[s.name] = s.service
 	}
 	return out
 }

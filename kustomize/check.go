@@ -2,6 +2,7 @@ package kustomize
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/go-multierror"
@@ -11,39 +12,46 @@ import (
 
 // CheckPools tells whether the built objects of a cluster hold what its topology
 // says of its pools: a StatefulSet of each pool's name with its replicas, moved by
-// a RollingUpdate that names no partition, with spec.image in it; and no
-// StatefulSet beside them, which nothing would roll out in order. objects are as
-// build.Objects returns them. The error lists everything found.
+// a RollingUpdate that names no partition, its replicas counted from 0 and governed by
+// a Service that finds them, with spec.image in it; and no StatefulSet beside them,
+// which nothing would roll out in order. Nor may there be an autoscaler of a pool, or a
+// Job that goes away. objects are as build.Objects returns them. The error lists
+// everything found, each with the cluster.
 func CheckPools(t *regions.Topology, p Profile, c regions.Cluster, objects []map[string]any) error {
 	sets := map[string]map[string]any{}
-	var names []string
 	for _, o := range objects {
 		if o["kind"] == "StatefulSet" {
-			name, _ := field(o, "metadata", "name").(string)
-			sets[name] = o
-			names = append(names, name)
+			sets[nameOf(o)] = o
 		}
 	}
-	slices.Sort(names)
-	var all *multierror.Error
+	names := slices.Sorted(maps.Keys(sets))
+	var errs []error
 	for _, pool := range t.Pools(c) {
 		set, ok := sets[pool.Name]
 		if !ok {
-			all = multierror.Append(all, noSuchPool(pool.Name, names))
+			errs = append(errs, noSuchPool(c, pool, names))
 			continue
 		}
 		delete(sets, pool.Name)
-		all = multierror.Append(all, checkSet(set, pool, imageOf(t, p))...)
+		errs = append(errs, checkSet(set, pool, imageOf(t, p))...)
+		errs = append(errs, checkNamed(set, objects)...)
 	}
-	for _, name := range names {
-		if _, left := sets[name]; left {
-			all = multierror.Append(all, fmt.Errorf("StatefulSet %s belongs to no pool: add it to pools, or move it out of spec.base", name))
-		}
+	for _, name := range slices.Sorted(maps.Keys(sets)) {
+		errs = append(errs, fmt.Errorf("StatefulSet %s belongs to no pool: add it to pools, with 0 replicas where the cluster shall have none, or move it out of spec.base", name))
 	}
-	if err := all.ErrorOrNil(); err != nil {
-		return fmt.Errorf("check what was built for cluster %s: %w", c.Name, err)
+	errs = append(errs, checkFleeting(objects)...)
+	errs = append(errs, checkAutoscaled(t.Pools(c), objects)...)
+	errs = append(errs, checkServices(t, objects)...)
+	return inCluster(c, errs).ErrorOrNil()
+}
+
+// inCluster names the cluster in each of several problems, so that each stands by itself.
+func inCluster(c regions.Cluster, errs []error) *multierror.Error {
+	var all *multierror.Error
+	for _, err := range errs {
+		all = multierror.Append(all, fmt.Errorf("cluster %s: %w", c.Name, err))
 	}
-	return nil
+	return all
 }
 
 // wantedImage is the image that a pool's StatefulSet must hold; empty: any.

@@ -132,7 +132,7 @@ func TestUserBaseRefused(t *testing.T) {
 func TestContainerOfTheImage(t *testing.T) {
 	two := plain(strings.ReplaceAll(strings.Replace(set, "[{name: db", "[{name: proxy, image: p}, {name: db", 1), "NAME", "db"))
 	base := func(manifest *fstest.MapFile) fstest.MapFS {
-		return fstest.MapFS{"kustomization.yaml": plain("resources: [db.yaml]"), "db.yaml": manifest}
+		return fstest.MapFS{"kustomization.yaml": plain("resources: [db.yaml, svc.yaml]"), "db.yaml": manifest, "svc.yaml": plain(headless)}
 	}
 	tests := map[string]struct {
 		base      fstest.MapFS
@@ -187,7 +187,7 @@ func TestBaseWithANamespaceOfItsOwn(t *testing.T) {
 
 func TestCheckPools(t *testing.T) {
 	base := func(change func(string) string) fstest.MapFS {
-		return fstest.MapFS{"kustomization.yaml": plain("resources: [db.yaml]"), "db.yaml": plain(change(strings.ReplaceAll(set, "NAME", "db")))}
+		return fstest.MapFS{"kustomization.yaml": plain("resources: [db.yaml, svc.yaml]"), "db.yaml": plain(change(strings.ReplaceAll(set, "NAME", "db"))), "svc.yaml": plain(headless)}
 	}
 	strategy := func(s string) func(string) string {
 		return func(m string) string { return strings.Replace(m, "spec:\n", "spec:\n  updateStrategy: "+s+"\n", 1) }

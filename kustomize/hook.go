@@ -11,7 +11,8 @@ import (
 
 // Hook is a command run inside the database's container: an argument vector,
 // never a shell. In Argv, {host} is the replica's stable name without the final
-// dot and {port} the profile's SeedPort.
+// dot, {pod} and {cluster} the first and the second label of it, and {port} the
+// profile's SeedPort.
 type Hook struct {
 	Argv []string `yaml:"argv"`
 	// AlreadyDone is a regular expression; output that matches it means success,
@@ -89,7 +90,7 @@ func checkDuration(place, value string) []error {
 func checkPlaceholders(place, s string, port int) []error {
 	rest := expand(s, "", 0)
 	if strings.ContainsAny(rest, "{}") {
-		return []error{fmt.Errorf("%s: %q holds a placeholder other than {host} and {port}", place, s)}
+		return []error{fmt.Errorf("%s: %q holds a placeholder other than {host}, {pod}, {cluster} and {port}", place, s)}
 	}
 	if strings.Contains(s, "{port}") && port == 0 {
 		return []error{errors.New(place + ": {port} is used but seedPort is not set")}
@@ -106,7 +107,10 @@ func expandAll(argv []string, host string, port int) []string {
 }
 
 func expand(s, host string, port int) string {
-	return strings.NewReplacer("{host}", strings.TrimSuffix(host, "."), "{port}", strconv.Itoa(port)).Replace(s)
+	host = strings.TrimSuffix(host, ".")
+	pod, rest, _ := strings.Cut(host, ".")
+	cluster, _, _ := strings.Cut(rest, ".")
+	return strings.NewReplacer("{host}", host, "{pod}", pod, "{cluster}", cluster, "{port}", strconv.Itoa(port)).Replace(s)
 }
 
 // mustDuration reads a duration that check has accepted; 0 for any other.

@@ -29,7 +29,10 @@ type Profile struct {
 	SeedPort int `yaml:"seedPort"`
 	// DefaultVoters are the voters of a group by the failure to be survived.
 	DefaultVoters map[regions.Failure]int `yaml:"defaultVoters"`
-	Hooks         Hooks                   `yaml:"hooks"`
+	// Members is how the database knows its members; the zero value where it finds them by itself.
+	Members Members `yaml:"members"`
+	Upgrade Upgrade `yaml:"upgrade"`
+	Hooks   Hooks   `yaml:"hooks"`
 
 	manifests fs.FS // base/ and overlay/ templates
 }
@@ -43,6 +46,15 @@ type Hooks struct {
 	ClusterID *Hook `yaml:"clusterID"`
 	// Gate tells whether the database is whole, before the next replica is disturbed.
 	Gate *Gate `yaml:"gate"`
+	// Handover moves leadership away from a replica before it is restarted.
+	Handover *Handover `yaml:"handover"`
+}
+
+// Upgrade is what a reader of a plan should know of a change of versions.
+type Upgrade struct {
+	// Minor is a sentence on going to a higher minor version (or major), by the
+	// image's tag; empty: there is nothing to say.
+	Minor string `yaml:"minor"`
 }
 
 // BringsManifests tells whether the profile has manifests of its own. Without
@@ -124,5 +136,9 @@ func (p Profile) check() error {
 	if g := p.Hooks.Gate; g != nil {
 		all = multierror.Append(all, g.check("hooks.gate", p.SeedPort)...)
 	}
+	if h := p.Hooks.Handover; h != nil {
+		all = multierror.Append(all, h.check("hooks.handover", p.SeedPort)...)
+	}
+	all = multierror.Append(all, p.Members.check("members", p.SeedPort)...)
 	return all.ErrorOrNil()
 }

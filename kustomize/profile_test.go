@@ -27,7 +27,7 @@ func TestLoadProfile(t *testing.T) {
 	if g.Model != regions.ModelNone || g.BringsManifests() || g.Hooks != (Hooks{}) {
 		t.Errorf("unexpected profile %+v", g)
 	}
-	if _, err := LoadProfile("cassandra"); err == nil || !strings.Contains(err.Error(), "there are: cockroachdb, generic") {
+	if _, err := LoadProfile("cassandra"); err == nil || !strings.Contains(err.Error(), "there are: cockroachdb, etcd, generic") {
 		t.Errorf("unexpected error %v", err)
 	}
 	for _, name := range []string{"", ".", "..", "cockroachdb/base"} {
@@ -50,7 +50,7 @@ func TestCockroachHooks(t *testing.T) {
 		"init": {p.Hooks.Init.Command(host, p.SeedPort), "cockroach|init|--insecure|--host=bank-0.use1.bank.db.example.com:26257"},
 		"id": {p.Hooks.ClusterID.Command(host, p.SeedPort), "cockroach|sql|--insecure|--host=bank-0.use1.bank.db.example.com:26257|--format=csv|" +
 			"--execute=SELECT crdb_internal.cluster_id()"},
-		"gate": {p.Hooks.Gate.Command(host, p.SeedPort), "cockroach|node|status|--ranges|--format=csv|--insecure|--host=bank-0.use1.bank.db.example.com:26257"},
+		"gate": {p.Hooks.Gate.Tables[0].Command(host, p.SeedPort), "cockroach|node|status|--ranges|--format=csv|--insecure|--host=bank-0.use1.bank.db.example.com:26257"},
 	}
 	for name, test := range tests {
 		if got := strings.Join(test.got, "|"); got != test.want {
@@ -58,7 +58,7 @@ func TestCockroachHooks(t *testing.T) {
 		}
 	}
 	gate := p.Hooks.Gate
-	if got := gate.Expected(host, p.SeedPort); got != "bank-0.use1.bank.db.example.com:26257" {
+	if got := gate.Tables[0].Expected(host, p.SeedPort); got != "bank-0.use1.bank.db.example.com:26257" {
 		t.Errorf("the gate looks for %s", got)
 	}
 	// The metrics are recomputed every 10 s: two looks must have a whole round between them.
@@ -84,6 +84,12 @@ func TestCockroachHooks(t *testing.T) {
 
 func TestBadProfiles(t *testing.T) {
 	const head = "name: x\nmodel: none\nseedPort: 1\n"
+	gate := func(more string) string {
+		return head + "hooks: {gate: {interval: 1s, tables: [{name: n, argv: [a], timeout: 1s, key: k, keyValue: '{host}', " + more + "}]}}\n"
+	}
+	handover := func(move string) string {
+		return head + "hooks: {handover: {ask: {argv: [a], timeout: 1s, member: a, leader: b}, move: {argv: " + move + ", timeout: 1s}}}\n"
+	}
 	tests := map[string]struct{ yaml, want string }{
 		"unknown field":   {head + "sharks: 3\n", "field sharks not found"},
 		"no name":         {"model: none\n", "name is missing"},
@@ -95,9 +101,20 @@ func TestBadProfiles(t *testing.T) {
 		"expression":      {head + "hooks: {init: {argv: [a], timeout: 1s, alreadyDone: '('}}\n", "hooks.init.alreadyDone"},
 		"value, no group": {head + "hooks: {clusterID: {argv: [a], timeout: 1s, value: a}}\n", "exactly one group"},
 		"no value":        {head + "hooks: {clusterID: {argv: [a], timeout: 1s}}\n", "value is missing"},
-		"gate format":     {head + "hooks: {gate: {argv: [a], timeout: 1s, interval: 1s, format: xml, key: k, keyValue: '{host}', mustBeTrue: [a]}}\n", `"xml" is not "csv"`},
-		"blind gate":      {head + "hooks: {gate: {argv: [a], timeout: 1s, interval: 1s, format: csv, key: k, keyValue: '{host}'}}\n", "checks nothing"},
-		"gate interval":   {head + "hooks: {gate: {argv: [a], timeout: 1s, interval: 0s, format: csv, key: k, keyValue: '{host}', mustBeTrue: [a]}}\n", "hooks.gate.interval"},
+		"gate format":     {gate("format: xml, mustBeTrue: [a]"), `"xml" is neither "csv" nor "json"`},
+		"blind table":     {gate("format: csv"), "checks nothing"},
+		"no tables":       {head + "hooks: {gate: {interval: 1s}}\n", "hooks.gate.tables is empty"},
+		"gate interval":   {strings.Replace(gate("format: csv, exact: true"), "interval: 1s", "interval: 0s", 1), "hooks.gate.interval"},
+		"table's key":     {strings.Replace(gate("format: csv"), "keyValue: '{host}'", "exact: true", 1), "name, key and keyValue are all needed"},
+		"rows of a CSV":   {gate("format: csv, exact: true, rows: a"), "no path to its rows"},
+		"idle words":      {gate("format: json, exact: true, words: {b: is odd}"), `no rule is about column "b"`},
+		"old gate":        {head + "hooks: {gate: {argv: [a], interval: 1s}}\n", "field argv not found"},
+		"handover to":     {handover("[a]"), "nothing says to whom"},
+		"handover blank":  {handover("['{target:oct}']"), "placeholder other than"},
+		"handover ask":    {strings.Replace(handover("['{target}']"), "leader: b", "leader: ''", 1), "member and leader are both needed"},
+		"target in init":  {head + "hooks: {init: {argv: ['{target}'], timeout: 1s}}\n", "placeholder other than"},
+		"preAdd":          {head + "members: {preAdd: {argv: [], timeout: 1s}}\n", "members.preAdd.argv is empty"},
+		"listedIn":        {head + "members: {listedIn: 'a,b'}\n", "members.listedIn"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -63,14 +63,19 @@ func renderOverlays(r *Rendering, t *regions.Topology, p Profile, own userBase) 
 		for _, c := range region.Clusters {
 			v := overlayValues(t, p, region, c)
 			if !p.BringsManifests() {
-				if err := own.complete(&v, t.Spec); err != nil {
-					all = multierror.Append(all, fmt.Errorf("cluster %s: %w", c.Name, err))
+				if problems := inCluster(c, own.complete(&v, t, c)); problems.ErrorOrNil() != nil {
+					all = multierror.Append(all, problems)
 					continue
 				}
 			}
 			o := Overlay{Cluster: c.Name, Dir: path.Join("overlays", c.Name)}
 			if err := expandTemplates(r.Files, p.manifests, "overlay", o.Dir, v); err != nil {
 				return fmt.Errorf("cluster %s: %w", c.Name, err)
+			}
+			if v.Authority {
+				if err := renderAuthority(r.Files, o.Dir, t, c); err != nil {
+					all = multierror.Append(all, fmt.Errorf("cluster %s: %w", c.Name, err))
+				}
 			}
 			r.Overlays = append(r.Overlays, o)
 		}
@@ -143,11 +148,6 @@ func userBaseProblems(t *regions.Topology, base fs.FS) []error {
 	}
 	ignored("spec.storage", s.Storage != regions.Storage{})
 	ignored("spec.resources", len(s.Resources.Requests)+len(s.Resources.Limits) > 0)
-	for i, region := range s.Regions {
-		for j, c := range region.Clusters {
-			ignored(fmt.Sprintf("spec.regions[%d].clusters[%d].dnsServers", i, j), len(c.DNSServers) > 0)
-		}
-	}
 	return errs
 }
 

@@ -74,7 +74,7 @@ func built(t testing.TB, top *regions.Topology, cluster string) []map[string]any
 }
 
 func TestRenderGolden(t *testing.T) {
-	for _, name := range []string{"one", "three", "streams"} {
+	for _, name := range []string{"one", "three", "streams", "inside", "members"} {
 		t.Run(name, func(t *testing.T) {
 			r := render(t, topology(t, name))
 			dir := filepath.Join("testdata", "golden", name)
@@ -127,7 +127,7 @@ func compareGolden(t *testing.T, dir string, files map[string][]byte) {
 }
 
 func TestRenderTwiceIsTheSame(t *testing.T) {
-	for _, name := range []string{"one", "three", "streams"} {
+	for _, name := range []string{"one", "three", "streams", "inside", "members"} {
 		first, second := render(t, topology(t, name)), render(t, topology(t, name))
 		if !maps.EqualFunc(first.Files, second.Files, bytes.Equal) || !slices.Equal(first.Overlays, second.Overlays) {
 			t.Errorf("%s: two renderings differ", name)
@@ -177,11 +177,6 @@ func TestRenderRefusesWhatItWouldIgnore(t *testing.T) {
 			"streams", func(top *regions.Topology) { top.Spec.Storage.Size = "1Gi" },
 			fstest.MapFS{},
 			"spec.storage has no effect with profile generic",
-		},
-		"name servers of a generic base": {
-			"streams", func(top *regions.Topology) { top.Spec.Regions[1].Clusters[0].DNSServers = []string{"10.0.0.1"} },
-			fstest.MapFS{},
-			"spec.regions[1].clusters[0].dnsServers has no effect",
 		},
 	}
 	for name, test := range tests {

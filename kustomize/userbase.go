@@ -35,7 +35,7 @@ func readUserBase(base fs.FS) (userBase, error) {
 	if kustomizationIn(b.files, ".") == "" {
 		return userBase{}, b.noKustomization()
 	}
-	r := baseReader{files: b.files, visited: map[string]bool{}}
+	r := baseReader{files: b.files, visited: map[visit]bool{}, entered: map[string]bool{}}
 	r.readDir(".", rename{})
 	if err := r.problems.ErrorOrNil(); err != nil {
 		return userBase{}, err
@@ -98,25 +98,25 @@ func (b userBase) copyInto(files map[string][]byte) {
 
 // complete adds to an overlay's values what only the base tells: whether it
 // brings its Namespace, and the container of each pool whose image is replaced.
-func (b userBase) complete(v *values, spec regions.Spec) error {
-	var all *multierror.Error
+func (b userBase) complete(v *values, t *regions.Topology, c regions.Cluster) []error {
+	var errs []error
 	v.BaseHasNamespace = b.hasNamespace
-	for i, pool := range v.Pools {
+	for i, pool := range t.Pools(c) {
 		containers, ok := b.statefulSets[pool.Name]
 		if !ok {
-			all = multierror.Append(all, noSuchPool(pool.Name, slices.Sorted(maps.Keys(b.statefulSets))))
+			errs = append(errs, noSuchPool(c, pool, slices.Sorted(maps.Keys(b.statefulSets))))
 			continue
 		}
-		if spec.Image == "" {
+		if t.Spec.Image == "" {
 			continue
 		}
-		container, err := chooseContainer(pool.Name, spec.Container, containers)
+		container, err := chooseContainer(pool.Name, t.Spec.Container, containers)
 		if err != nil {
-			all = multierror.Append(all, err)
+			errs = append(errs, err)
 		}
 		v.Pools[i].Container = container
 	}
-	return all.ErrorOrNil()
+	return errs
 }
 
 // chooseContainer is the container whose image spec.image replaces.
@@ -125,7 +125,8 @@ func chooseContainer(pool, wanted string, containers []string) (string, error) {
 	case wanted != "" && slices.Contains(containers, wanted):
 		return wanted, nil
 	case wanted != "":
-		return "", fmt.Errorf("spec.container: StatefulSet %s has no container %q, only %s", pool, wanted, strings.Join(containers, ", "))
+		return "", fmt.Errorf("spec.container: StatefulSet %s has no container %q, only %s; where pools run different images, write them in spec.base and remove spec.image and spec.container",
+			pool, wanted, strings.Join(containers, ", "))
 	case len(containers) == 1:
 		return containers[0], nil
 	default:
@@ -134,12 +135,22 @@ func chooseContainer(pool, wanted string, containers []string) (string, error) {
 	}
 }
 
-func noSuchPool(pool string, sets []string) error {
+// noSuchPool names the StatefulSets that there are. A cluster without pools means the one that is
+// named as the deployment, which its author need not know.
+func noSuchPool(c regions.Cluster, pool regions.PoolSize, sets []string) error {
 	there := "no StatefulSet at all"
-	if len(sets) > 0 {
+	switch len(sets) {
+	case 0:
+	case 1:
+		there = "the StatefulSet " + sets[0]
+	default:
 		there = "the StatefulSets " + strings.Join(sets, ", ")
 	}
-	return fmt.Errorf("pool %q names no StatefulSet: spec.base has %s", pool, there)
+	if len(c.Pools) == 0 && len(sets) > 0 {
+		return fmt.Errorf("replicas stands for a StatefulSet named as the deployment, %q: spec.base has %s; write pools: {%s: %d} instead",
+			pool.Name, there, sets[0], pool.Replicas)
+	}
+	return fmt.Errorf("pool %q names no StatefulSet: spec.base has %s", pool.Name, there)
 }
 
 func isYAML(name string) bool {

@@ -87,7 +87,10 @@ func (b *builder) refuseObject(s site, o regions.ObjectState) {
 }
 
 func rejectedHint(ref regions.ObjectRef) string {
-	if ref.Kind == "StatefulSet" {
+	switch ref.Kind {
+	case "Job":
+		return "a Job's pod template cannot change; put the old one back, or give the Job another name: it then runs again, and the old one is deleted"
+	case "StatefulSet":
 		return "a StatefulSet's volumeClaimTemplates, serviceName, selector and podManagementPolicy cannot change; put the old value back"
 	}
 	return "correct the object; nothing was changed"

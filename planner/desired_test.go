@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"quorate.dev/quorate/regions"
@@ -19,6 +20,9 @@ func deployment(f fataler, profile, text string, extra ...string) *regions.Topol
 	switch profile {
 	case "cockroachdb":
 		y.WriteString("  image: cockroachdb/cockroach:v25.4.1\n  storage: {size: 1Gi, className: fast}\n" +
+			"  resources: {requests: {cpu: \"1\", memory: 1Gi}}\n  tls: {mode: disabled}\n")
+	case "etcd":
+		y.WriteString("  image: example.com/etcd:v3.6.16\n  storage: {size: 4Gi, className: fast}\n" +
 			"  resources: {requests: {cpu: \"1\", memory: 1Gi}}\n  tls: {mode: disabled}\n")
 	default:
 		y.WriteString("  base: ./base\n")
@@ -68,13 +72,16 @@ func (w *world) overlay(c regions.Cluster) []map[string]any {
 		object("v1", "Service", c.Namespace, "bank", map[string]any{"clusterIP": "None"}),
 		object("policy/v1", "PodDisruptionBudget", c.Namespace, "bank", map[string]any{"maxUnavailable": int64(1)}),
 	}
+	objects = append(objects, w.authorityObjects(c)...)
 	for _, name := range w.settings {
 		objects = append(objects, object("v1", "ConfigMap", c.Namespace, name, nil))
 	}
 	for _, p := range w.topology.Pools(c) {
-		objects = append(objects, object("apps/v1", "StatefulSet", c.Namespace, p.Name, map[string]any{
-			"replicas": int64(p.Replicas), "serviceName": "bank", "template": template(w.image),
-		}))
+		spec := map[string]any{"replicas": int64(p.Replicas), "serviceName": "bank", "template": w.template(w.image)}
+		if w.profile.BringsManifests() {
+			spec["podManagementPolicy"] = "Parallel"
+		}
+		objects = append(objects, object("apps/v1", "StatefulSet", c.Namespace, p.Name, spec))
 	}
 	return objects
 }
@@ -91,7 +98,33 @@ func object(version, kind, namespace, name string, spec map[string]any) map[stri
 	return out
 }
 
-// template is the pod template that an image stands for.
+// template is the pod template that an image stands for, with the list of members where
+// the database is given one.
+func (w *world) template(image string) map[string]any { return templateFor(image, w.memberList()) }
+
+func templateFor(image, list string) map[string]any {
+	out := template(image)
+	if list != "" {
+		containers := out["spec"].(map[string]any)["containers"].([]any)
+		containers[0].(map[string]any)["command"] = []any{"db", list}
+	}
+	return out
+}
+
+// memberList is the argument that lists all members, empty for a database without one.
+func (w *world) memberList() string {
+	if w.profile.Members.ListedIn == "" {
+		return ""
+	}
+	var members []string
+	for _, r := range w.topology.Replicas() {
+		members = append(members, r.ID.String())
+	}
+	slices.Sort(members)
+	return w.profile.Members.ListedIn + strings.Join(members, ",")
+}
+
+// template is the pod template that an image alone stands for.
 func template(image string) map[string]any {
 	return map[string]any{
 		"metadata": map[string]any{"labels": map[string]any{"app.kubernetes.io/name": "bank"}},

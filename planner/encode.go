@@ -61,8 +61,10 @@ func checkSteps(steps []Step) error {
 			return fmt.Errorf("step %s appears twice", s.ID)
 		case !slices.Contains(Kinds(), s.Kind):
 			return fmt.Errorf("step %s is of unknown kind %q", s.ID, s.Kind)
-		case s.Disruptive() != (s.Exposure != nil):
-			return fmt.Errorf("step %s: a step has an exposure if, and only if, it disrupts replicas", s.ID)
+		case s.Disruptive() && s.Exposure == nil:
+			return fmt.Errorf("step %s disrupts replicas and has no exposure", s.ID)
+		case s.Exposure != nil && !s.Disruptive() && s.Kind != KindProbe && s.Kind != KindSoak:
+			return fmt.Errorf("step %s of kind %s disrupts nothing and has an exposure", s.ID, s.Kind)
 		}
 		for _, need := range s.Needs {
 			if !seen[need] {
@@ -94,11 +96,13 @@ func (s Step) lacks() string {
 		needed["target"] = len(p.Targets) != 1
 	case KindProbe, KindSoak:
 		needed["duration"] = p.Duration == ""
+	case KindHook:
+		needed["hook"] = p.Hook == ""
 	case KindNamespace, KindRetire:
 		needed["object"] = len(p.Objects) == 0
 	default: // the others do without a payload
 	}
-	for _, name := range []string{"pool", "partition", "replicas", "target", "duration", "object"} {
+	for _, name := range []string{"pool", "partition", "replicas", "target", "duration", "object", "hook"} {
 		if needed[name] {
 			return name
 		}

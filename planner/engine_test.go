@@ -110,8 +110,18 @@ func (e engine) act(s planner.Step) {
 				pool.partition = *p.Partition
 			}
 		}
+	case planner.KindCredentials:
+		e.giveCredentials(s)
+	case planner.KindVerifyDNS:
+		if p.Condition == planner.ConditionStanding {
+			k.authority.unready = 0 // what can stand does
+		}
 	case planner.KindInit:
 		e.initialise(s)
+	case planner.KindHook:
+		for _, k := range e.clusters {
+			k.state.Record.Database.ClusterID = "founded"
+		}
 	case planner.KindRetire:
 		for _, ref := range p.Objects {
 			delete(k.objects, ref)
@@ -136,6 +146,7 @@ func (e engine) apply(s planner.Step) {
 		}
 		if ref.Kind != "StatefulSet" {
 			k.objects[ref] = o
+			k.authority.apply(s.Cluster, ref)
 			continue
 		}
 		if k.sets[ref.Name] == nil {
@@ -146,7 +157,7 @@ func (e engine) apply(s planner.Step) {
 			}
 		}
 		pool := k.sets[ref.Name]
-		pool.image = e.image
+		pool.image, pool.list = e.image, e.memberList()
 		if i := slices.Index(pool.history, e.image); i >= 0 { // the controller reuses an equal revision
 			pool.history = slices.Delete(pool.history, i, i+1)
 		}

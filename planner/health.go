@@ -20,7 +20,7 @@ func Blocker(state regions.ClusterState, id regions.ReplicaID, want Condition) s
 	}
 	pod := FindPod(state, id)
 	if pod == nil {
-		return fmt.Sprintf("%s: pod does not exist yet", id)
+		return fmt.Sprintf("%s: pod does not exist yet%s", id, turn(state, *set, id))
 	}
 	if reason := podBlocker(*pod, want); reason != "" {
 		return fmt.Sprintf("%s: %s", id, reason)

@@ -27,6 +27,13 @@ func TestBlocker(t *testing.T) {
 		"never seen": {func(s *regions.ClusterState) {
 			s.StatefulSets[0].Generation, s.StatefulSets[0].ObservedGeneration = 0, 0
 		}, "has not seen", "has not seen"},
+		"no pod, not its turn": {func(s *regions.ClusterState) { s.Pods = nil }, "pod does not exist yet; it is made once bank-0 is ready (podManagementPolicy OrderedReady)", "bank-0 is ready"},
+		"no pod, its turn": {func(s *regions.ClusterState) {
+			s.Pods = []regions.PodState{{ID: regions.ReplicaID{Cluster: "use1", Pool: "bank"}, Phase: "Running", Ready: true}}
+		}, "pod does not exist yet", "pod does not exist yet"},
+		"no pod, in parallel": {func(s *regions.ClusterState) {
+			s.Pods, s.StatefulSets[0].Parallel = nil, true
+		}, "pod does not exist yet", "pod does not exist yet"},
 		"no pod":      {func(s *regions.ClusterState) { s.Pods = nil }, "pod does not exist yet", "pod does not exist yet"},
 		"terminating": {func(s *regions.ClusterState) { s.Pods[0].Terminating = true }, "terminating", "terminating"},
 		"cannot pull": {func(s *regions.ClusterState) {

@@ -71,7 +71,7 @@ func (in Input) states() []regions.ClusterState {
 
 // initialised tells whether the database is known to hold data, so that promises
 // are in force: it is recorded, or some replica serves already.
-func (in Input) initialised() bool { return regions.HoldsData(in.states()) }
+func (in Input) initialised() bool { return regions.HoldsData(in.Topology, in.states()) }
 
 // initIntent is the run that began to initialise the database, and in which replica,
 // as any record says, the first in rollout order; empty where none began.

@@ -19,6 +19,8 @@ func (b *builder) planInstallation() {
 	for _, s := range b.sites {
 		b.applySite(s)
 	}
+	b.noteOrdered()
+	b.standAuthority()
 	if b.blind() {
 		b.note("no initialisation is planned: a cluster that does not answer may hold a database")
 	}
@@ -49,6 +51,9 @@ func (b *builder) completeInstallation() {
 		Payload: Payload{Condition: ConditionReady, Targets: b.allTargets()},
 	})
 	b.probe("")
+	if b.in.Profile.Hooks.Init == nil && !b.clusterIDKnown() {
+		b.recordID("no cluster has a record of a database, and it is healthy now")
+	}
 }
 
 // regionOrder groups the sites by region, in rollout order.
@@ -79,7 +84,7 @@ func (b *builder) startRegion(r region) {
 // all replicas run and answer by name.
 func (b *builder) startCluster(s site, before []string) string {
 	for _, p := range s.pools {
-		if p.live != nil && p.live.Replicas >= p.want {
+		if p.want == 0 || p.live != nil && p.live.Replicas >= p.want {
 			continue
 		}
 		before = []string{b.add(b.startStep(s, p), before...)}
@@ -109,9 +114,17 @@ func (b *builder) startStep(s site, p pool) Step {
 	}
 	return Step{
 		ID: s.cluster.Name + "/scale/" + p.name, Kind: KindScale, Cluster: s.cluster.Name, Region: s.region,
-		Summary: fmt.Sprintf("start %s in %s", replicaCount(want), s.cluster.Name), Why: "first installation",
+		Summary: fmt.Sprintf("start %s in %s", s.countOf(p, want), s.cluster.Name), Why: "first installation",
 		Payload: payload,
 	}
+}
+
+// countOf is a number of the pool's replicas, with its name where the cluster has several.
+func (s site) countOf(p pool, n int) string {
+	if len(s.pools) == 1 {
+		return replicaCount(n)
+	}
+	return replicaCount(n) + " of " + p.name
 }
 
 // initialise runs the profile's init hook in slot 0, the replica that never moves.
@@ -153,10 +166,10 @@ func (b *builder) correctTemplate(s site) {
 			continue
 		}
 		b.lowered[s.id(p, 0)] = true
-		b.link(Step{
+		b.release(Step{
 			ID: s.cluster.Name + "/release/" + p.name, Kind: KindPartition, Cluster: s.cluster.Name, Region: s.region,
 			Summary: "let " + s.cluster.Name + " follow the new template",
-			Why:     "nothing was initialised, so nothing is promised",
+			Why:     "nothing was initialised, so nothing is promised", Disrupts: s.ready(p, outdated),
 			Payload: Payload{Pool: p.name, Partition: new(int)},
 		})
 		var targets []regions.ReplicaID
@@ -170,6 +183,27 @@ func (b *builder) correctTemplate(s site) {
 			Payload: Payload{Pool: p.name, Targets: targets, Condition: ConditionRunning},
 		})
 	}
+}
+
+// release lets a controller go: it waits for pods that are not ready, and replaces
+// those that are, which a member of a static cluster may be before there is a database.
+func (b *builder) release(s Step) {
+	if s.Disruptive() {
+		b.disrupt(s)
+		return
+	}
+	b.link(s)
+}
+
+// ready are those of a pool's replicas whose pods are ready.
+func (s site) ready(p pool, ordinals []int) []regions.ReplicaID {
+	var out []regions.ReplicaID
+	for _, ordinal := range ordinals {
+		if pod := FindPod(s.obs.State, s.id(p, ordinal)); pod != nil && pod.Up() {
+			out = append(out, s.id(p, ordinal))
+		}
+	}
+	return out
 }
 
 func (s site) allTargets() []regions.ReplicaID {

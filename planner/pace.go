@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"quorate.dev/quorate/regions"
 )
 
 // probe asks for the database's own health, where the profile knows how.
@@ -18,7 +20,7 @@ func (b *builder) probe(after string) {
 	}
 	b.link(Step{
 		ID: id, Kind: KindProbe, Summary: "the database is healthy in all clusters",
-		Why:     "asked twice, " + b.gateInterval() + " apart",
+		Why: "asked twice, " + b.gateInterval() + " apart", Exposure: b.between(),
 		Payload: Payload{Duration: b.gateInterval()},
 	})
 }
@@ -45,9 +47,19 @@ func (b *builder) soak(after string, duration time.Duration) {
 		return
 	}
 	b.link(Step{
-		ID: after + "/soak", Kind: KindSoak, Summary: "all replicas stay ready for " + duration.String(),
+		ID: after + "/soak", Kind: KindSoak, Summary: "all replicas stay ready for " + duration.String(), Exposure: b.between(),
 		Payload: Payload{Duration: duration.String()},
 	})
+}
+
+// between is what may fail while no step takes a replica down; nil while nothing is
+// promised yet, or nothing is known of how the database survives.
+func (b *builder) between() *regions.Exposure {
+	if !b.ledger.inForce || b.ledger.layout.Model == regions.ModelNone {
+		return nil
+	}
+	exposure := b.ledger.exposure(nil)
+	return &exposure
 }
 
 func (b *builder) restAll() {

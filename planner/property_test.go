@@ -29,7 +29,7 @@ func anyDeployment(r *rapid.T) string {
 // crashed anywhere, or a database of which pods run either template, are down, or
 // cannot pull an image, at any partition that a run or a hand may have left.
 func anyWorld(r *rapid.T) *world {
-	profile := rapid.SampledFrom([]string{"generic", "cockroachdb"}).Draw(r, "profile")
+	profile := rapid.SampledFrom([]string{"generic", "cockroachdb", "etcd"}).Draw(r, "profile")
 	w := newWorld(r, deployment(r, profile, anyDeployment(r)), "A")
 	p := w.build()
 	if n := rapid.IntRange(0, 2*len(p.Steps)).Draw(r, "crash"); n < len(p.Steps) {

@@ -18,6 +18,7 @@ func (b *builder) refuseUnsafe() {
 		return
 	}
 	b.refuseDroppedClusters()
+	b.refuseChangedMembers()
 	b.refuseNoAuthority()
 	b.plan.Refusals = append(b.plan.Refusals, WrongClusters(b.in.Topology, b.in.states())...)
 	for _, s := range b.sites {
@@ -25,6 +26,7 @@ func (b *builder) refuseUnsafe() {
 			continue
 		}
 		b.refuseMovedNamespace(s)
+		b.refuseEmptiedMembers(s)
 		b.refuseMovedZone(s)
 		b.refuseNeighbours(s)
 		b.refuseDroppedObjects(s)
@@ -58,7 +60,7 @@ func (b *builder) refuseDroppedClusters() {
 }
 
 func (b *builder) refuseNoAuthority() {
-	if len(b.in.Topology.Spec.DNS.Authorities) > 0 {
+	if len(b.in.Topology.Spec.DNS.Authorities) > 0 || b.in.Topology.AuthorityInCluster() != nil {
 		return
 	}
 	for _, s := range b.sites {
@@ -66,7 +68,7 @@ func (b *builder) refuseNoAuthority() {
 			b.refuse(Refusal{
 				Code: "no-authority", Cluster: s.cluster.Name,
 				Message: "the topology names no standing authority (spec.dns.authorities), and the clusters are no sandbox: nobody but this process would answer for the replicas' names",
-				Hint:    "run `quorate dns serve` where the pods can reach it and list its address under spec.dns.authorities",
+				Hint:    "let one run inside every cluster (spec.dns.publish.serve.inCluster), or run `quorate dns serve` where the pods can reach it and list its address under spec.dns.authorities",
 			})
 			return
 		}

@@ -56,6 +56,9 @@ func (b *builder) noteHistory(s site) {
 	for _, p := range s.pools {
 		switch {
 		case p.replicas() >= p.had:
+		case p.made < p.had:
+			b.note(fmt.Sprintf("%s: %s of %s never started, and the database counts on it: an installation that did not end; what is missing counts as down and is started first",
+				name, replicaCount(p.had-p.made), p.name))
 		case p.live == nil:
 			b.note(fmt.Sprintf("%s: StatefulSet %s is gone, and volumes of %s exist: they count as down", name, p.name, replicaCount(p.had)))
 		default:

@@ -126,19 +126,27 @@ func (b *builder) replace(m move, why string) {
 func (b *builder) restoreAll() int {
 	n := b.waitForOthers()
 	for _, s := range b.sites {
-		why := "its volume says that it was there before"
-		if s.emptied {
-			why = "the other clusters' records say that " + s.cluster.Name + " was there before"
-		}
 		for _, p := range s.pools {
 			for ordinal := p.replicas(); ordinal < p.had; ordinal++ {
-				b.grow(s, p, ordinal, "bring back", why)
+				what, why := restoreReason(s, p, ordinal)
+				b.grow(s, p, ordinal, what, why)
 				delete(b.ledger.down, s.id(p, ordinal))
 				n++
 			}
 		}
 	}
 	return n
+}
+
+// restoreReason says what brings a replica to the plan that the database counts on.
+func restoreReason(s site, p pool, ordinal int) (what, why string) {
+	switch {
+	case s.emptied:
+		return "bring back", "the other clusters' records say that " + s.cluster.Name + " was there before"
+	case ordinal >= p.made:
+		return "start", "the database has counted it as a member since its first start"
+	}
+	return "bring back", "its volume says that it was there before"
 }
 
 // changesReplicas: something of this plan takes a replica down, makes one, or

@@ -111,8 +111,11 @@ func text(p *planner.Plan) string {
 		if len(s.Needs) > 0 {
 			fmt.Fprintf(&b, " after %s", strings.Join(s.Needs, " "))
 		}
-		if s.Disruptive() {
+		switch {
+		case s.Disruptive():
 			fmt.Fprintf(&b, " disrupts %v, %s", s.Disrupts, s.Exposure)
+		case s.Exposure != nil:
+			fmt.Fprintf(&b, ", %s", s.Exposure)
 		}
 		fmt.Fprintf(&b, "\n    %s", s.Summary)
 		if s.Why != "" {

@@ -64,6 +64,8 @@ func scenarios(t *testing.T) map[string]func() *world {
 	addRepairs(t, all)
 	addGeneric(t, all)
 	addCorners(t, all)
+	addAuthority(t, all)
+	addStatic(t, all)
 	return all
 }
 
@@ -192,7 +194,11 @@ func addGeneric(t *testing.T, all map[string]func() *world) {
 // grown edits the topology's clusters.
 func grown(t *testing.T, text string) func(*world) {
 	return func(w *world) {
-		w.topology = deployment(t, "cockroachdb", text, promised)
+		promise := promised
+		if w.topology.DeclaresMembers() {
+			promise = staticPlan
+		}
+		w.topology = deployment(t, w.topology.Spec.Profile, text, promise)
 		w.addClusters()
 	}
 }

@@ -28,8 +28,12 @@ type pool struct {
 	// had is the number of replicas that are there or were before: more than the live
 	// set asks for where volumes are left of ones that someone scaled away or whose set was
 	// deleted, and more than the topology wants where it was made smaller. Of a cluster
-	// that was emptied it is what the topology says: nothing else is left to tell.
+	// that was emptied it is what the topology says: nothing else is left to tell. In a
+	// static cluster it is no less than the topology says: a replica that was never made is
+	// a member.
 	had int
+	// made is the part of had that was ever made: what the live set asks for, and volumes.
+	made int
 	// templateChanged: applying the desired object changes the live pod template.
 	templateChanged bool
 	template        map[string]any // the desired one, as far as it is known
@@ -60,13 +64,18 @@ func newSite(in Input, region string, c regions.Cluster) site {
 	if s.silent() {
 		s.obs.State, s.obs.Objects = regions.ClusterState{Cluster: c.Name}, nil // what is old is not known
 	}
-	s.emptied = regions.Emptied(c.Name, in.states())
+	s.emptied = regions.Emptied(in.Topology, c.Name, in.states())
+	allBorn := in.Topology.DeclaresMembers() && in.initialised() && !s.silent()
 	sizes := in.Topology.Pools(c)
 	for _, size := range sizes {
 		p := newPool(s.obs, size)
-		p.had = max(p.replicas(), claimedCount(s.obs.State, size.Name, sizes))
-		if s.emptied {
+		p.made = max(p.replicas(), claimedCount(s.obs.State, size.Name, sizes))
+		p.had = p.made
+		switch {
+		case s.emptied:
 			p.had = p.want
+		case allBorn:
+			p.had = max(p.made, p.want)
 		}
 		s.pools = append(s.pools, p)
 	}

@@ -17,6 +17,8 @@ func (b *builder) planUpdate() {
 		b.applySite(s)
 		b.noteUnfinished(s)
 	}
+	b.standAuthority()
+	b.noteUpgrade()
 	recorded := b.recordDatabase(b.serves)
 	work := b.work()
 	b.mend(work)
@@ -84,6 +86,9 @@ func (b *builder) inFlight() bool {
 // update moves one healthy replica to the desired template and makes sure of it.
 func (b *builder) update(m move, position int) {
 	step := b.partitionStep(m, moveReason(m))
+	if b.in.Profile.Hooks.Handover != nil {
+		step.Why += "; moves leadership away first, if it leads"
+	}
 	b.disrupt(step)
 	b.probe(step.ID)
 	b.soak(step.ID, b.soakTime(position))
@@ -127,7 +132,11 @@ func moveReason(m move) string {
 // pass now, this is left for later. It tells whether nothing is left to do.
 func (b *builder) recordDatabase(now func(regions.ReplicaID) bool) bool {
 	slots := Slots(b.in)
-	if b.in.Profile.Hooks.Init == nil || len(slots) == 0 || b.blind() || b.clusterIDKnown() {
+	if len(slots) == 0 || b.blind() || b.clusterIDKnown() {
+		return true
+	}
+	if b.in.Profile.Hooks.Init == nil {
+		b.recordID("a database serves and no cluster has its ID on record")
 		return true
 	}
 	if !now(slots[0]) {
@@ -140,6 +149,18 @@ func (b *builder) recordDatabase(now func(regions.ReplicaID) bool) bool {
 	})
 	b.initialise("record the database's own ID", "a database serves and no cluster has its ID on record")
 	return true
+}
+
+// recordID puts on record which database it is, where no command initialised it: its
+// replicas tell, and must all tell the same.
+func (b *builder) recordID(why string) {
+	if b.in.Profile.Hooks.ClusterID == nil {
+		return
+	}
+	b.link(Step{
+		ID: "record", Kind: KindHook, Summary: "record the database's own ID", Why: why,
+		Payload: Payload{Hook: HookClusterID},
+	})
 }
 
 func (b *builder) clusterIDKnown() bool {

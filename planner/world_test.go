@@ -38,6 +38,7 @@ type cluster struct {
 	shared      []string // who co-owns every object
 	edit        func(*regions.ObjectState)
 	onDelete    bool
+	authority   authority
 }
 
 // set is a StatefulSet as its controller knows it.
@@ -50,6 +51,7 @@ type set struct {
 	pods                map[int]*pod
 	claims              int // volumes exist below this ordinal
 	unseen              string
+	list                string // the argument that lists all members
 }
 
 // pod is a replica's pod: up, or with a reason why it is not.
@@ -97,6 +99,7 @@ func (w *world) clone() *world {
 		copied.objects, copied.sets = maps.Clone(k.objects), map[string]*set{}
 		copied.state.Record.Inventory = slices.Clone(k.state.Record.Inventory)
 		copied.state.Record.Clusters = maps.Clone(k.state.Record.Clusters)
+		copied.authority.held = maps.Clone(k.authority.held)
 		for name, s := range k.sets {
 			twin := *s
 			twin.history, twin.pods = slices.Clone(s.history), map[int]*pod{}
@@ -128,6 +131,7 @@ func (w *world) observe(c regions.Cluster) planner.Observation {
 		return planner.Observation{Cluster: c.Name, Unreachable: k.unreachable}
 	}
 	o := planner.Observation{Cluster: c.Name, State: k.state}
+	o.State.Authority = w.authorityState(c)
 	o.State.Claims = slices.Clone(k.state.Claims)
 	for ref := range k.objects {
 		o.State.NamespaceExists = o.State.NamespaceExists || ref.Kind == "Namespace"
@@ -141,7 +145,7 @@ func (w *world) observe(c regions.Cluster) planner.Observation {
 		if s := k.sets[state.Ref.Name]; state.Ref.Kind == "StatefulSet" {
 			state.Live, state.After = nil, object
 			if s != nil {
-				state.Live, state.After = s.object(object, s.image), s.object(object, w.image)
+				state.Live, state.After = s.object(object, templateFor(s.image, s.list)), s.object(object, w.template(w.image))
 			}
 		} else {
 			state.Live = k.objects[state.Ref]
@@ -154,13 +158,13 @@ func (w *world) observe(c regions.Cluster) planner.Observation {
 	return o
 }
 
-// object is a StatefulSet with the template of an image and the set's own rollout fields.
-func (s *set) object(desired map[string]any, image string) map[string]any {
+// object is a StatefulSet with a template and the set's own rollout fields.
+func (s *set) object(desired, template map[string]any) map[string]any {
 	out := maps.Clone(desired)
 	spec := maps.Clone(out["spec"].(map[string]any))
 	spec["replicas"] = int64(s.replicas)
 	spec["updateStrategy"] = map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"partition": int64(s.partition)}}
-	spec["template"] = template(image)
+	spec["template"] = template
 	out["spec"] = spec
 	return out
 }
@@ -175,7 +179,7 @@ func (s *set) observe(c regions.Cluster, name string, into *regions.ClusterState
 		state.Generation, state.UpdateRevision = 8, s.unseen
 	}
 	for i, image := range s.history {
-		revision := template(image)
+		revision := templateFor(image, s.list)
 		revision["$patch"] = "replace"
 		revision["metadata"].(map[string]any)["creationTimestamp"] = nil
 		state.Revisions = append(state.Revisions, regions.Revision{Name: image, Number: int64(i + 1), Template: revision})

@@ -95,10 +95,10 @@ func TestEmptied(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			states := pinned()
 			tt.edit(states)
-			if got := Emptied("b", states); got != tt.want {
+			if got := Emptied(&Topology{}, "b", states); got != tt.want {
 				t.Errorf("emptied: %v", got)
 			}
-			if Emptied("a", states) || Emptied("c", states) {
+			if Emptied(&Topology{}, "a", states) || Emptied(&Topology{}, "c", states) {
 				t.Error("a cluster that has a record, or that was not seen, is taken for an emptied one")
 			}
 		})

@@ -51,6 +51,13 @@ const (
 	codeInvalidAddress   = "invalid-address"
 	codeInvalidIP        = "invalid-ip"
 
+	codeMissingDNSServer    = "missing-dns-server"
+	codeSeveralDNSServers   = "several-dns-servers"
+	codeMissingPodCIDRs     = "missing-pod-cidrs"
+	codeInvalidCIDR         = "invalid-cidr"
+	codeOverlappingPodCIDRs = "overlapping-pod-cidrs"
+	codeInvalidAPIServer    = "invalid-api-server"
+
 	codeInvalidDuration       = "invalid-duration"
 	codeInvalidMaxUnavailable = "invalid-max-unavailable"
 	codeInvalidCanary         = "invalid-canary"
@@ -132,6 +139,6 @@ func profileCodes() []CodeDoc {
 		{codeUnknownProfile, SeverityError, "no built-in profile has this name"},
 		{codeMissingBase, SeverityError, "profile generic needs spec.base"},
 		{codeInvalidBase, SeverityError, "spec.base is not a relative path to a local directory"},
-		{codeTLSRequired, SeverityError, "profile cockroachdb needs tls.mode to be written"},
+		{codeTLSRequired, SeverityError, "a profile with manifests of its own needs tls.mode to be written"},
 	}
 }

@@ -22,6 +22,9 @@ func applyDefaults(t *Topology, written func(path string) bool) {
 	if !written("spec.dns.ttl") {
 		s.DNS.TTL = defaultTTL
 	}
+	if in := t.AuthorityInCluster(); in != nil {
+		orElse(&in.PodDNS, podDNSConfig)
+	}
 	for i := range s.Regions {
 		for j := range s.Regions[i].Clusters {
 			c := &s.Regions[i].Clusters[j]

@@ -62,7 +62,6 @@ func profileCases() []invalidCase {
 		{code: codeInvalidBase, old: profile, new: "  profile: generic\n  base: https://example.com/base # here"},
 		{code: codeInvalidBase, old: profile, new: "  profile: generic\n  base: 'base\\sub' # here"},
 		{code: codeNotForProfile, old: profile, new: "  profile: generic\n  base: ./base", line: 10},
-		{code: codeNotForProfile, old: profile, new: "  profile: generic\n  base: ./base", line: 38},
 		{code: codeNotForProfile, old: "          replicas: 3", new: "          pools: {bank: 3} # here"},
 		{code: codeTLSRequired, old: "  tls: {mode: disabled}\n", line: 5},
 		{code: codeTLSRequired, old: "  tls: {mode: disabled}", new: "  tls: {} # here"},
@@ -183,7 +182,7 @@ func TestInvalidTopologies(t *testing.T) {
 	bank := string(readFile(t, "testdata/good/bank.yaml"))
 	groups := map[string][]invalidCase{
 		"file": fileCases(), "profile": profileCases(), "names": nameCases(),
-		"dns and rollout": dnsAndRolloutCases(), "layout": layoutCases(), "promises": promiseCases(),
+		"dns and rollout": dnsAndRolloutCases(), "layout": layoutCases(), "promises": promiseCases(), "authority": authorityCases(),
 	}
 	for group, cases := range groups {
 		for i, tt := range cases {
@@ -263,8 +262,9 @@ func TestCodes(t *testing.T) {
 	provoked := map[string]bool{
 		codeTooLarge: true, codeEmptyFile: true, codeTooManyAliases: true, codeVotersMismatch: true,
 		codeEvenVoters: true, codeUpdatesStopService: true, codeNothingPromised: true, codeTooManyReplicas: true,
+		codeSeveralDNSServers: true, // by TestAuthorityProblems
 	}
-	for _, cases := range [][]invalidCase{fileCases(), profileCases(), nameCases(), dnsAndRolloutCases(), layoutCases(), promiseCases()} {
+	for _, cases := range [][]invalidCase{fileCases(), profileCases(), nameCases(), dnsAndRolloutCases(), layoutCases(), promiseCases(), authorityCases()} {
 		for _, tt := range cases {
 			provoked[tt.code] = true
 		}

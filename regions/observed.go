@@ -19,6 +19,9 @@ type ClusterState struct {
 	Nodes           []NodeState        // by name; empty where nodes may not be listed
 	Record          Record
 	Lease           *LeaseState // nil: nobody ever held it
+	// Authority is what the cluster holds of the authority inside it; nil where the
+	// topology has none inside, or it was not looked at (a watch does not).
+	Authority *AuthorityState
 	// Neighbours are the other deployments that have a record in this cluster, by
 	// namespace and name.
 	Neighbours []Neighbour

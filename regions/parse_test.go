@@ -35,6 +35,7 @@ func TestGoodTopologies(t *testing.T) {
 	}{
 		{"bank.yaml", Survive{FailureRegion, 5, FailureZone, ModelRanges}, nil},
 		{"smallest.yaml", Survive{FailureZone, 3, FailureNone, ModelRanges}, []string{codePromiseComputed, codePromiseComputed}},
+		{"in-cluster.yaml", Survive{FailureNone, 3, FailureNone, ModelRanges}, []string{codePromiseComputed}},
 		{"generic.yaml", Survive{FailureNone, 0, FailureNone, ModelNone}, []string{codeNothingPromised}},
 		{"pools.yaml", Survive{FailureZone, 7, FailureNode, ModelQuorumGroup}, []string{codePromiseComputed}},
 	}

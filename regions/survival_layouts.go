@@ -38,7 +38,8 @@ func (t *Topology) usableZone(zone string) string {
 // every pod, and every replica that has a volume claim, declared or not. A replica that is
 // declared but was never created is no member yet, so that growing
 // costs no slack; one that is gone is a member still. A cluster without a state counts
-// as declared, and so does one that was emptied.
+// as declared, and so does one that was emptied. In a static cluster (DeclaresMembers)
+// every declared replica is a member, created or not.
 //
 // A member with a pod on a node has that node and the zone that was observed
 // there, unknown where no label says it; any other has its declared zone and a node of its own.
@@ -51,8 +52,8 @@ func LiveLayout(t *Topology, states []ClusterState) Layout {
 	for _, region := range t.Spec.Regions {
 		for _, c := range region.Clusters {
 			declared := t.replicasOf(region.Name, c)
-			if state, ok := seen[c.Name]; ok && !Emptied(c.Name, states) {
-				declared = born(region.Name, c, t.poolNames(), state)
+			if state, ok := seen[c.Name]; ok && !Emptied(t, c.Name, states) {
+				declared = t.present(region.Name, c, state)
 			}
 			for _, r := range declared {
 				l.Members = append(l.Members, t.liveMember(r, seen[c.Name]))
@@ -78,6 +79,21 @@ func (t *Topology) undeclared(states []ClusterState, left map[string]ClusterStat
 	}
 	slices.SortFunc(out, func(a, b Member) int { return a.ID.Compare(b.ID) })
 	return out
+}
+
+// present are the members of a cluster that was seen.
+func (t *Topology) present(region string, c Cluster, state ClusterState) []Replica {
+	members := born(region, c, t.poolNames(), state)
+	if !t.DeclaresMembers() {
+		return members
+	}
+	for _, r := range t.replicasOf(region, c) {
+		if !slices.ContainsFunc(members, func(m Replica) bool { return m.ID == r.ID }) {
+			members = append(members, r)
+		}
+	}
+	slices.SortFunc(members, func(a, b Replica) int { return a.ID.Compare(b.ID) })
+	return members
 }
 
 // born are the replicas of a cluster that exist or existed, by pool and ordinal.

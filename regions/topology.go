@@ -106,9 +106,24 @@ type Publisher struct {
 	RFC2136 *RFC2136Publisher `yaml:"rfc2136,omitempty" json:"rfc2136,omitempty"`
 }
 
-// ServePublisher is quorate's own authoritative server.
+// ServePublisher is quorate's own authoritative server: one that stands somewhere and
+// listens on an address, one inside every cluster, or both.
 type ServePublisher struct {
-	Listen string `yaml:"listen,omitempty" json:"listen,omitempty"` // host:port
+	Listen    string          `yaml:"listen,omitempty" json:"listen,omitempty"` // host:port
+	InCluster *InClusterServe `yaml:"inCluster,omitempty" json:"inCluster,omitempty"`
+}
+
+// InClusterServe is the authority that runs in every cluster: two replicas behind a Service
+// with the fixed ClusterIPs that the cluster's dnsServers name. See AuthorityInCluster.
+type InClusterServe struct {
+	// Image is quorate's own image, with a tag or digest.
+	Image string `yaml:"image,omitempty" json:"image,omitempty"`
+	// Forwarder is an image of CoreDNS, with a tag or digest: it stands in front and passes on
+	// what is outside the zone to the cluster's own DNS.
+	Forwarder string `yaml:"forwarder,omitempty" json:"forwarder,omitempty"`
+	// PodDNS is how the database's pods get there: dnsConfig (the default), by a dnsConfig of
+	// their own, or stubDomain, by the cluster's DNS, which the user makes forward the zone.
+	PodDNS string `yaml:"podDNS,omitempty" json:"podDNS,omitempty"`
 }
 
 // RFC2136Publisher updates an existing primary by DNS UPDATE (RFC 2136).
@@ -133,7 +148,7 @@ type Rollout struct {
 
 // Canary is the first part of an update, watched for longer.
 type Canary struct {
-	Replicas int    `yaml:"replicas,omitempty" json:"replicas,omitempty"`
+	Replicas int    `yaml:"replicas" json:"replicas,omitempty"`   // 0, when written, means no canary
 	Soak     string `yaml:"soak,omitempty" json:"soak,omitempty"` // a Go duration
 }
 
@@ -153,6 +168,13 @@ type Cluster struct {
 	// profiles with several.
 	Pools map[string]int `yaml:"pools,omitempty" json:"pools,omitempty"`
 	Zones []string       `yaml:"zones,omitempty" json:"zones,omitempty"`
-	// DNSServers are fixed ClusterIPs of the authority, for pods that use it directly.
+	// DNSServers are fixed ClusterIPs of the authority, for pods that use it directly: those of
+	// its Service, at most one for each IP family, where the authority runs inside the cluster.
 	DNSServers []string `yaml:"dnsServers,omitempty" json:"dnsServers,omitempty"`
+	// PodCIDRs are the ranges of the pods' addresses; the authority inside the cluster
+	// answers these alone.
+	PodCIDRs []string `yaml:"podCIDRs,omitempty" json:"podCIDRs,omitempty"`
+	// APIServer is the URL at which the other clusters' authorities reach this cluster's API
+	// server; empty: the server of the kubeconfig.
+	APIServer string `yaml:"apiServer,omitempty" json:"apiServer,omitempty"`
 }

@@ -54,14 +54,15 @@ func (c *checker) profile() {
 			"profiles of your own (%s) are not built yet", shorten(s.Profile))
 	case !slices.Contains(profiles(), s.Profile):
 		c.errorf("spec.profile", codeUnknownProfile, suggest(s.Profile, profiles()), "no built-in profile is named %q", shorten(s.Profile))
-	case s.Profile == profileCockroachDB:
-		c.cockroachOnly()
-	default:
+	case s.Profile == profileGeneric:
 		c.genericOnly()
+	default:
+		c.ownManifests()
 	}
 }
 
-func (c *checker) cockroachOnly() {
+// ownManifests checks a profile that brings its manifests.
+func (c *checker) ownManifests() {
 	s := c.t.Spec
 	if s.Base != "" {
 		c.errorf("spec.base", codeNotSupportedYet, "remove base, or use profile generic",
@@ -93,12 +94,6 @@ func (c *checker) genericOnly() {
 			c.errorf(path, codeNotForProfile, "write it in the manifests of spec.base", "profile generic leaves %s to your own manifests", path)
 		}
 	}
-	c.eachCluster(func(_ Cluster, _ Region, path string) {
-		if c.written(path + ".dnsServers") {
-			c.errorf(path+".dnsServers", codeNotForProfile, "write dnsConfig in the manifests of spec.base",
-				"profile generic leaves the pods' DNS to your own manifests")
-		}
-	})
 }
 
 // base allows directories above the topology file's, as kustomize users lay

@@ -32,6 +32,7 @@ func (c *checker) dns() {
 		c.address(item("spec.dns.authorities", i), address)
 	}
 	c.eachCluster(func(cl Cluster, _ Region, path string) { c.dnsServers(path+".dnsServers", cl.DNSServers) })
+	c.authority()
 }
 
 func (c *checker) publisher(path string, p Publisher) {
@@ -40,9 +41,11 @@ func (c *checker) publisher(path string, p Publisher) {
 		c.errorf(path, codeInvalidPublisher, "write one list entry each", "%s sets two publishers", path)
 	case p.Serve == nil && p.RFC2136 == nil:
 		c.errorf(path, codeInvalidPublisher, `write - serve: {listen: "0.0.0.0:53"}`, "%s sets no publisher", path)
+	case p.Serve != nil && p.Serve.Listen == "" && p.Serve.InCluster == nil && !c.written(path+".serve.listen"):
+		c.errorf(path+".serve", codeInvalidPublisher, "write listen: host:port, inCluster: {image: …, forwarder: …}, or both", "%s.serve says neither where to listen nor inCluster", path)
 	case p.RFC2136 != nil:
 		c.errorf(path+".rfc2136", codeNotSupportedYet, "use serve", "publishing by DNS UPDATE (RFC 2136) is not built yet")
-	default:
+	case p.Serve.Listen != "" || c.written(path+".serve.listen"):
 		c.address(path+".serve.listen", p.Serve.Listen)
 	}
 }

@@ -41,13 +41,17 @@ func (c *checker) word(path, value string, known []string) {
 // what the author says of the database.
 func (c *checker) model() {
 	s := &c.t.Spec.Survive
-	switch c.t.Spec.Profile {
-	case profileCockroachDB:
-		if s.Model != "" && s.Model != ModelRanges && slices.Contains(modelWords(), string(s.Model)) {
-			c.errorf("spec.survive.model", codeModelMismatch, "remove model; the profile brings its own",
-				"profile cockroachdb has model %s, not %s", ModelRanges, s.Model)
+	switch profile := c.t.Spec.Profile; profile {
+	case profileCockroachDB, profileEtcd:
+		own := ModelRanges
+		if profile == profileEtcd {
+			own = ModelQuorumGroup
 		}
-		s.Model = ModelRanges
+		if s.Model != "" && s.Model != own && slices.Contains(modelWords(), string(s.Model)) {
+			c.errorf("spec.survive.model", codeModelMismatch, "remove model; the profile brings its own",
+				"profile %s has model %s, not %s", profile, own, s.Model)
+		}
+		s.Model = own
 	case profileGeneric:
 		if s.Model == "" {
 			s.Model = ModelNone

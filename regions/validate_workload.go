@@ -13,30 +13,37 @@ import (
 // workload checks what runs: image, container, storage, resources.
 func (c *checker) workload() {
 	s := c.t.Spec
-	cockroach := s.Profile == profileCockroachDB
+	profiled := s.Profile == profileCockroachDB || s.Profile == profileEtcd // with manifests of its own
 	if s.Image != "" || c.written("spec.image") {
-		c.image(s.Image)
-	} else if cockroach {
-		c.errorf("spec.image", codeMissingImage, "write image: cockroachdb/cockroach:<version>", "spec.image is missing")
+		c.image("spec.image", s.Image)
+	} else if profiled {
+		c.errorf("spec.image", codeMissingImage, imageHint(s.Profile), "spec.image is missing")
 	}
 	if s.Container != "" {
 		c.label("spec.container", s.Container, codeInvalidName)
 	}
-	if cockroach {
+	if profiled {
 		c.storage()
 		c.requests()
 	}
 	c.resources()
 }
 
-func (c *checker) image(image string) {
+func imageHint(profile string) string {
+	if profile == profileCockroachDB {
+		return "write image: cockroachdb/cockroach:<version>"
+	}
+	return "write image: with your registry, name and version of " + profile
+}
+
+func (c *checker) image(path, image string) {
 	ref, err := reference.ParseNormalizedNamed(image)
 	if err != nil {
 		hint := "write it as registry/name:tag"
 		if errors.Is(err, reference.ErrNameContainsUppercase) {
 			hint = "use lower case before the tag"
 		}
-		c.errorf("spec.image", codeInvalidImage, hint, "%q is not an image reference: %v", shorten(image), err)
+		c.errorf(path, codeInvalidImage, hint, "%q is not an image reference: %v", shorten(image), err)
 		return
 	}
 	if _, ok := ref.(reference.Digested); ok {
@@ -45,9 +52,9 @@ func (c *checker) image(image string) {
 	tagged, ok := ref.(reference.Tagged)
 	switch {
 	case !ok:
-		c.warnf("spec.image", codeImageNotPinned, "add the version as a tag", "image %q has no tag", shorten(image))
+		c.warnf(path, codeImageNotPinned, "add the version as a tag", "image %q has no tag", shorten(image))
 	case tagged.Tag() == "latest":
-		c.warnf("spec.image", codeImageNotPinned, "write the version as a tag", "tag latest means whatever was newest when a node pulled it")
+		c.warnf(path, codeImageNotPinned, "write the version as a tag", "tag latest means whatever was newest when a node pulled it")
 	}
 }
 

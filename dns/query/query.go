@@ -78,16 +78,24 @@ func list(ips []netip.Addr) string {
 // UDP and, where the answer is cut, over TCP (RFC 7766). Lost datagrams are sent anew until ctx ends.
 // An answer other than NOERROR is no error. Errors name the server and the question.
 func (c Client) LookupAddresses(ctx context.Context, server, name string) (Answer, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
-		defer cancel()
-	}
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	return addresses(name, func(q mdns.Question) (*mdns.Msg, error) {
+		reply, err := c.ask(ctx, server, q)
+		if err != nil {
+			return nil, fmt.Errorf("asking name server %s for %s %s: %w", server, name, mdns.TypeToString[q.Qtype], err)
+		}
+		return reply, nil
+	})
+}
+
+// addresses gathers the addresses of a name, of both families.
+func addresses(name string, ask func(mdns.Question) (*mdns.Msg, error)) (Answer, error) {
 	answer := Answer{Authoritative: true}
 	for _, qtype := range []uint16{mdns.TypeA, mdns.TypeAAAA} {
-		reply, err := c.ask(ctx, server, mdns.Question{Name: mdns.Fqdn(name), Qtype: qtype, Qclass: mdns.ClassINET})
+		reply, err := ask(mdns.Question{Name: mdns.Fqdn(name), Qtype: qtype, Qclass: mdns.ClassINET})
 		if err != nil {
-			return Answer{}, fmt.Errorf("asking name server %s for %s %s: %w", server, name, mdns.TypeToString[qtype], err)
+			return Answer{}, err
 		}
 		answer.add(reply)
 		if reply.Rcode != mdns.RcodeSuccess {
@@ -102,10 +110,7 @@ func (c Client) LookupAddresses(ctx context.Context, server, name string) (Answe
 // add takes up the reply to one question. Records of other names, behind a CNAME, are
 // not the name's own and do not count.
 func (a *Answer) add(reply *mdns.Msg) {
-	a.Rcode = mdns.RcodeToString[reply.Rcode]
-	if a.Rcode == "" {
-		a.Rcode = fmt.Sprintf("RCODE%d", reply.Rcode)
-	}
+	a.Rcode = rcode(reply)
 	a.Authoritative = a.Authoritative && reply.Authoritative
 	for _, rr := range reply.Answer {
 		h := rr.Header()
@@ -166,18 +171,8 @@ func (c Client) exchange(ctx context.Context, network, server string, q mdns.Que
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()                                          //nolint:errcheck // nothing is left to be written
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // the client heeds deadlines alone
-	query := &mdns.Msg{MsgHdr: mdns.MsgHdr{Id: mdns.Id()}, Question: []mdns.Question{q}}
-	query.SetEdns0(udpSize, false)
-	reply, _, err := client.ExchangeWithConnContext(ctx, query, conn)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", network, err)
-	}
-	if !reply.Response || len(reply.Question) != 1 || !same(reply.Question[0], q) {
-		return nil, fmt.Errorf("%s: the answer is to another question: %v", network, reply.Question)
-	}
-	return reply, nil
+	defer conn.Close() //nolint:errcheck // nothing is left to be written
+	return converse(ctx, client, conn, q)
 }
 
 func same(a, b mdns.Question) bool {

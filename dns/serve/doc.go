@@ -2,7 +2,7 @@
 // what a pod's address is in any of its clusters is answered from memory, within
 // milliseconds of the cluster's API server telling it.
 //
-// A Source watches the EndpointSlices of one cluster. Whatever they tell of pods
+// A Source watches the EndpointSlices of one cluster, whose client may come later or change (Connector). Whatever they tell of pods
 // becomes, by dns.Desired, the records of a Zone: an immutable snapshot that queries read
 // without a lock and that a change replaces whole. A Server ties both together and listens
 // on UDP and TCP.

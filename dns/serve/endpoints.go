@@ -17,16 +17,16 @@ import (
 // slices carry no creation times, and a replica's newest pod is the one to name.
 type sliceSet struct {
 	cluster string
-	pools   map[string]string // service → pool
+	pools   map[string][]string // service → the pools that it governs
 	slices  map[types.NamespacedName]*discoveryv1.EndpointSlice
 	seen    map[string]uint64 // pod UID → sequence
 	round   uint64
 }
 
 func newSliceSet(cluster string, services map[string]string) *sliceSet {
-	pools := map[string]string{}
+	pools := map[string][]string{}
 	for pool, service := range services {
-		pools[service] = pool
+		pools[service] = append(pools[service], pool)
 	}
 	return &sliceSet{cluster: cluster, pools: pools, slices: map[types.NamespacedName]*discoveryv1.EndpointSlice{}, seen: map[string]uint64{}}
 }
@@ -62,12 +62,12 @@ func (s *sliceSet) endpoints() []dns.Endpoint {
 	names := slices.SortedFunc(maps.Keys(s.slices), func(a, b types.NamespacedName) int { return strings.Compare(a.String(), b.String()) })
 	for _, name := range names {
 		slice := s.slices[name]
-		pool := s.pools[slice.Labels[discoveryv1.LabelServiceName]]
+		pools := s.pools[slice.Labels[discoveryv1.LabelServiceName]]
 		if slice.AddressType == discoveryv1.AddressTypeFQDN {
 			continue
 		}
 		for _, e := range slice.Endpoints {
-			endpoint, ok := s.endpoint(pool, e)
+			endpoint, ok := s.endpoint(pools, e)
 			if !ok {
 				continue
 			}
@@ -83,9 +83,9 @@ func (s *sliceSet) endpoints() []dns.Endpoint {
 	return out
 }
 
-// endpoint reads one endpoint of a pool's service; false where it is no replica. Readiness is
+// endpoint reads one endpoint of the service of some pools; false where it is no replica. Readiness is
 // not asked for: peers must find each other before any of them is ready.
-func (s *sliceSet) endpoint(pool string, e discoveryv1.Endpoint) (dns.Endpoint, bool) {
+func (s *sliceSet) endpoint(pools []string, e discoveryv1.Endpoint) (dns.Endpoint, bool) {
 	var pod, uid string
 	if e.TargetRef != nil && e.TargetRef.Kind == "Pod" {
 		pod, uid = e.TargetRef.Name, string(e.TargetRef.UID)
@@ -93,16 +93,17 @@ func (s *sliceSet) endpoint(pool string, e discoveryv1.Endpoint) (dns.Endpoint, 
 	if e.Hostname != nil {
 		pod = *e.Hostname
 	}
-	ordinal, ok := ordinalOf(pool, pod)
-	if !ok || len(e.Addresses) == 0 {
-		return dns.Endpoint{}, false
+	for _, pool := range pools { // at most one of them can have a pod of this name
+		if ordinal, ok := ordinalOf(pool, pod); ok && len(e.Addresses) > 0 {
+			return dns.Endpoint{
+				Replica:     regions.ReplicaID{Cluster: s.cluster, Pool: pool, Ordinal: ordinal},
+				PodUID:      uid,
+				IPs:         slices.Clone(e.Addresses),
+				Terminating: e.Conditions.Terminating != nil && *e.Conditions.Terminating,
+			}, true
+		}
 	}
-	return dns.Endpoint{
-		Replica:     regions.ReplicaID{Cluster: s.cluster, Pool: pool, Ordinal: ordinal},
-		PodUID:      uid,
-		IPs:         slices.Clone(e.Addresses),
-		Terminating: e.Conditions.Terminating != nil && *e.Conditions.Terminating,
-	}, true
+	return dns.Endpoint{}, false
 }
 
 // ordinalOf reads the ordinal of a pool's pod, <pool>-<ordinal>.

@@ -72,7 +72,7 @@ func (c Config) check() error {
 	}
 	seen := map[string]bool{}
 	for _, s := range c.Sources {
-		if s.Client == nil || len(s.Services) == 0 || seen[s.Cluster] {
+		if s.connector() == nil || len(s.Services) == 0 || seen[s.Cluster] {
 			problems = multierror.Append(problems, fmt.Errorf("name server: source %q needs a client, at least one service, and a cluster of its own", s.Cluster))
 		}
 		seen[s.Cluster] = true
@@ -164,6 +164,11 @@ func (s *Server) contents() Contents {
 		}
 	}
 	return c
+}
+
+// Synced tells whether the cluster was read whole at least once, so that its names are answered.
+func (s *Server) Synced(cluster string) bool {
+	return slices.ContainsFunc(s.watchers, func(w *watcher) bool { return w.source.Cluster == cluster && w.isSynced() })
 }
 
 // Status tells of every source, sorted by cluster.

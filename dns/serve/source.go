@@ -27,9 +27,35 @@ type Source struct {
 	Cluster   string
 	Namespace string
 	Client    kubernetes.Interface
+	// Connector, where Client is nil, gives the client of a cluster that may be known
+	// only later, or otherwise.
+	Connector Connector
 	// Services are the governing (headless) services: pool → service name. Only
 	// they give an endpoint its hostname.
 	Services map[string]string
+}
+
+// Connector knows the present way to the API server of one cluster.
+type Connector interface {
+	// Client is the present client, and a channel that is closed once another took its place.
+	// Where there is none yet the error says why, and the channel is closed once there is one.
+	Client() (kubernetes.Interface, <-chan struct{}, error)
+}
+
+// fixed is a client that stays.
+type fixed struct{ client kubernetes.Interface }
+
+var _ Connector = fixed{}
+
+// Client is the same for ever.
+func (f fixed) Client() (kubernetes.Interface, <-chan struct{}, error) { return f.client, nil, nil }
+
+// connector is how the source's cluster is reached.
+func (s Source) connector() Connector {
+	if s.Client != nil {
+		return fixed{s.Client}
+	}
+	return s.Connector
 }
 
 // SourceStatus is how well one cluster is known.
@@ -80,18 +106,46 @@ func newWatcher(s Source, now func() time.Time, log *slog.Logger, changed func()
 	}
 }
 
-// run watches until ctx is done.
+// run watches until ctx is done, with each client for as long as it is the present one.
 func (w *watcher) run(ctx context.Context) {
-	// The reflector's own log would repeat every failed attempt; what matters is in reached and failed.
+	for ctx.Err() == nil {
+		client, replaced, err := w.source.connector().Client()
+		if err == nil {
+			w.runWith(ctx, client, replaced)
+			continue
+		}
+		w.attempted(ctx, "watch", err)
+		select {
+		case <-replaced:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// runWith watches until another client takes the place of this one. What is known is kept
+// until that one has read the cluster anew.
+func (w *watcher) runWith(ctx context.Context, client kubernetes.Interface, replaced <-chan struct{}) {
+	ctx, end := context.WithCancel(ctx)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		select {
+		case <-replaced:
+			end()
+		case <-ctx.Done():
+		}
+	})
+	defer waiting.Wait()
+	defer end()
+	// The reflector's own log would repeat every failed attempt; what matters is in attempted.
 	silent := logr.Discard()
-	reflector := cache.NewReflectorWithOptions(w.listWatch(), &discoveryv1.EndpointSlice{}, w, cache.ReflectorOptions{
+	reflector := cache.NewReflectorWithOptions(w.listWatch(client), &discoveryv1.EndpointSlice{}, w, cache.ReflectorOptions{
 		Logger: &silent, Name: "dns/" + w.source.Cluster, Backoff: retries(),
 	})
 	reflector.RunWithContext(klog.NewContext(ctx, silent))
 }
 
-func (w *watcher) listWatch() cache.ListerWatcher {
-	api := w.source.Client.DiscoveryV1().EndpointSlices(w.source.Namespace)
+func (w *watcher) listWatch(client kubernetes.Interface) cache.ListerWatcher {
+	api := client.DiscoveryV1().EndpointSlices(w.source.Namespace)
 	selector := discoveryv1.LabelServiceName + " in (" + strings.Join(w.services(), ",") + ")"
 	return cache.ToListWatcherWithWatchListSemantics(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -106,7 +160,7 @@ func (w *watcher) listWatch() cache.ListerWatcher {
 			w.attempted(ctx, "watch", err)
 			return stream, err
 		},
-	}, w.source.Client)
+	}, client)
 }
 
 func (w *watcher) services() []string {

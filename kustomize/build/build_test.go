@@ -73,7 +73,7 @@ func TestEqualsWhatTheToolsPrint(t *testing.T) {
 			if binary == "" {
 				t.Skipf("%s names no binary to compare with", tool.variable)
 			}
-			for _, name := range []string{"one", "three", "streams"} {
+			for _, name := range []string{"one", "three", "streams", "inside"} {
 				r := rendered(t, name)
 				compareAll(t, r.Files, r.Overlays, binary, tool.args...)
 			}

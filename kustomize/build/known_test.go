@@ -12,7 +12,7 @@ import (
 
 // A field that the API server does not know would be dropped without a word.
 func TestBuiltObjectsAreKnownToKubernetes(t *testing.T) {
-	for _, name := range []string{"one", "three", "streams"} {
+	for _, name := range []string{"one", "three", "streams", "inside"} {
 		r := rendered(t, name)
 		for _, o := range r.Overlays {
 			stream, err := build.Build(r.Files, o.Dir)

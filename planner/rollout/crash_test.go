@@ -23,8 +23,11 @@ func kinds() []kind {
 	one := func(f *fleet) { f.mustApply(small(imageOne), "install") }
 	return []kind{
 		{"install", func(*fleet) {}, small(imageOne)},
+		{"install-inside", func(*fleet) {}, wantInside(imageOne)},
 		{"update", one, small(imageTwo)},
 		{"scale-out", one, bigger},
+		{"static-install", func(*fleet) {}, wantEtcd(etcdOne)},
+		{"handover", func(f *fleet) { installedEtcd(f, nil, "west/bank-0") }, wantEtcd(etcdTwo)},
 		{"recovery", func(f *fleet) { one(f); _ = f.apply(small(imageBad), "bad") }, small(imageThree)},
 	}
 }

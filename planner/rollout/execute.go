@@ -139,9 +139,13 @@ func (x *execution) action(s planner.Step) (action, error) {
 	case planner.KindWait:
 		return waitStep{base}, nil
 	case planner.KindVerifyDNS:
-		return namesStep{base}, nil
+		return namesAction(base), nil
+	case planner.KindCredentials:
+		return credentialsStep{base}, nil
 	case planner.KindInit:
 		return initStep{base}, nil
+	case planner.KindHook:
+		return hookAction(base)
 	case planner.KindProbe:
 		return probeStep{base}, nil
 	case planner.KindSoak:

@@ -26,8 +26,15 @@ const guardRecheck = heartbeat / 10
 // run's timeout; what was down meanwhile may have left the database with work to do, so
 // its own gate is asked again before the act.
 func (b stepBase) guarded(ctx context.Context, targets []regions.ReplicaID, act func(context.Context, view) error) error {
+	return b.guardedAfter(ctx, targets, nil, act)
+}
+
+// guardedAfter is guarded with something to do before: while everything allows the
+// act, prepare runs, which disturbs nobody and may take a while; then it is all looked
+// at again.
+func (b stepBase) guardedAfter(ctx context.Context, targets []regions.ReplicaID, prepare, act func(context.Context, view) error) error {
 	for began := b.Now(); ; {
-		err := b.attempt(ctx, targets, act)
+		err := b.attempt(ctx, targets, prepare, act)
 		if !errors.Is(err, errWaited) {
 			return err
 		}
@@ -40,13 +47,15 @@ func (b stepBase) guarded(ctx context.Context, targets []regions.ReplicaID, act 
 	}
 }
 
-func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, act func(context.Context, view) error) error {
+func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, prepare, act func(context.Context, view) error) error {
 	waited := false
 	return b.poll(ctx, wait{clusters: b.clusters(), deadline: b.timeout(), recheck: guardRecheck, holds: func(ctx context.Context, _ view) ([]string, error) {
-		fresh := observeAll(ctx, b.Observer, b.clusters())
-		missing := fresh.silent(b.clusters())
-		if len(missing) == 0 {
-			missing = b.forbids(ctx, fresh, targets)
+		fresh, missing := b.inTheWay(ctx, targets)
+		if len(missing) == 0 && prepare != nil {
+			if err := prepare(ctx, fresh); err != nil {
+				return b.retry(err)
+			}
+			fresh, missing = b.inTheWay(ctx, targets)
 		}
 		if len(missing) > 0 {
 			waited = true
@@ -57,6 +66,16 @@ func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, act 
 		}
 		return b.retry(act(ctx, fresh))
 	}})
+}
+
+// inTheWay reads every cluster freshly and says why the targets may not be taken down now.
+func (b stepBase) inTheWay(ctx context.Context, targets []regions.ReplicaID) (view, []string) {
+	fresh := observeAll(ctx, b.Observer, b.clusters())
+	missing := fresh.silent(b.clusters())
+	if len(missing) == 0 {
+		missing = b.forbids(ctx, fresh, targets)
+	}
+	return fresh, missing
 }
 
 // gated: the database has a gate, and holds something that it can be asked about.
@@ -157,13 +176,19 @@ func unseenSets(v view) []string {
 	return out
 }
 
+// promiseBlocker holds the promise against the members that there should be. Those that
+// nobody asks for any more count only where they vote for good (a static cluster).
 func (b stepBase) promiseBlocker(v view, others map[regions.ReplicaID]string, targets []regions.ReplicaID) []string {
 	layout := regions.LiveLayout(b.Topology, v.all())
-	layout.Members = slices.DeleteFunc(layout.Members, func(m regions.Member) bool { return !isExpected(v, m.ID) })
-	if layout.Model == regions.ModelNone {
-		return nil
+	if layout.Model == regions.ModelNone || len(targets) == 0 {
+		return nil // adding a replica takes nothing away
 	}
 	down := map[regions.ReplicaID]bool{}
+	layout.Members = slices.DeleteFunc(layout.Members, func(m regions.Member) bool {
+		missing := !isExpected(v, m.ID)
+		down[m.ID] = missing && b.Topology.DeclaresMembers()
+		return missing && !b.Topology.DeclaresMembers()
+	})
 	for id := range others {
 		down[id] = true
 	}

@@ -19,12 +19,14 @@ var (
 	_ StatefulSets = lockedSets{}
 	_ Pods         = lockedPods{}
 	_ Records      = lockedRecords{}
+	_ Credentials  = lockedCredentials{}
 )
 
 // writers are the ports with their writes under the lock.
 func (l locked) writers() Ports {
 	p := l.ports
 	p.Objects, p.StatefulSets, p.Pods, p.Records = lockedObjects{l}, lockedSets{l}, lockedPods{l}, lockedRecords{l}
+	p.Credentials = lockedCredentials{l}
 	return p
 }
 
@@ -84,4 +86,13 @@ func (l lockedRecords) Update(ctx context.Context, cluster string, change func(*
 		return err
 	}
 	return l.ports.Records.Update(ctx, cluster, change)
+}
+
+type lockedCredentials struct{ locked }
+
+func (l lockedCredentials) Issue(ctx context.Context, cluster string, peers []string) error {
+	if err := l.lock.check(); err != nil {
+		return err
+	}
+	return l.ports.Credentials.Issue(ctx, cluster, peers)
 }

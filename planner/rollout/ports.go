@@ -76,6 +76,16 @@ type Authority interface {
 	// Lookup returns the addresses that every authority gives for a name; it fails
 	// where one does not answer authoritatively, or where they disagree.
 	Lookup(ctx context.Context, name string) ([]string, error)
+	// Answers tells whether every ready replica of the authority inside the cluster answers
+	// for the zone and has read every cluster; the error says what does not.
+	Answers(ctx context.Context, cluster string) error
+}
+
+// Credentials lets the authorities inside the clusters watch one another.
+type Credentials interface {
+	// Issue gives the authority of a cluster new tokens for the peers, and keeps what it
+	// holds for other clusters of the topology. What was issued before an error is kept.
+	Issue(ctx context.Context, cluster string, peers []string) error
 }
 
 // Journal makes entries durable before it returns.
@@ -92,6 +102,7 @@ type Ports struct {
 	Records      Records
 	Leases       Leases
 	Authority    Authority
+	Credentials  Credentials
 	Journal      Journal
 	Now          func() time.Time
 	// Emit receives every event of the run, in order; it must not block for long.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"quorate.dev/quorate/planner/rollout"
+	"quorate.dev/quorate/regions"
 )
 
 // seeds is how many random histories are tried; QUORATE_SEEDS sets another number.
@@ -64,8 +65,15 @@ func history(t *testing.T, seed uint64) {
 	bigger := want(imageTwo)
 	bigger.replicas = map[string]int{"east": 4, "west": 3, "north": 4}
 	commands := []wanted{want(imageOne), want(imageTwo), bigger}
-	if seed%5 == 0 {
+	switch {
+	case seed%5 == 0:
 		commands = []wanted{want(imageOne), want(imageBad), want(imageThree)}
+	case seed%5 == 1:
+		one := wantEtcd(etcdOne)
+		if seed%2 == 0 {
+			one.replicas = five()
+		}
+		commands = []wanted{one, one.at(imageBad), one.at(etcdTwo)}
 	}
 	simulate(t, opts, func(f *fleet) {
 		h := &hazards{fleet: f, rng: rng, rate: 0.01 + 0.05*rng.Float64()}
@@ -136,10 +144,19 @@ func (h *hazards) event(e rollout.Event) {
 	switch dice := h.rng.Float64(); {
 	case dice < h.rate/2:
 		h.deleteByHand()
+	case h.database.votes() && dice > 1-h.rate:
+		h.wander()
 	case dice < h.rate && e.Type == rollout.EventStepStart:
 		name := h.names()[h.rng.IntN(len(h.clusters))]
 		h.darken(name, true)
 		h.after(time.Duration(h.rng.IntN(400))*time.Second, func() { h.darken(name, false) })
+	}
+}
+
+// wander moves leadership, as elections do.
+func (h *hazards) wander() {
+	if up := h.database.upIDs(); h.database.majority() && h.database.leader != (regions.ReplicaID{}) {
+		h.database.lead(up[h.rng.IntN(len(up))])
 	}
 }
 

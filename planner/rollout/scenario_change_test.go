@@ -161,7 +161,7 @@ func TestReplicaBreaksBeforeItsStep(t *testing.T) {
 		opts := defaults()
 		opts.ordered, opts.selfReady = ordered, true
 		simulate(t, opts, func(f *fleet) {
-			noHooks := func(p *kustomize.Profile) { p.Hooks.Init, p.Hooks.Gate = nil, nil }
+			noHooks := func(p *kustomize.Profile) { p.Hooks.Init, p.Hooks.Gate, p.Hooks.ClusterID = nil, nil, nil }
 			one, two := want(imageOne), want(imageTwo)
 			one.profile, two.profile = noHooks, noHooks
 			f.mustApply(one, "install")

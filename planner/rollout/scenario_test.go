@@ -160,7 +160,7 @@ func TestOrderedReady(t *testing.T) {
 		opts := defaults()
 		opts.ordered, opts.gateOff, opts.selfReady = true, gateOff, true
 		simulate(t, opts, func(f *fleet) {
-			noInit := func(p *kustomize.Profile) { p.Hooks.Init, p.Hooks.Gate = nil, nil }
+			noInit := func(p *kustomize.Profile) { p.Hooks.Init, p.Hooks.Gate, p.Hooks.ClusterID = nil, nil, nil }
 			w := func(image string) wanted { w := want(image); w.profile = noInit; return w }
 			f.mustApply(w(imageOne), "install")
 			f.database.initialised = true // from here on the rules hold

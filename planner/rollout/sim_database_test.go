@@ -18,6 +18,7 @@ type database struct {
 	inits       int
 	members     map[regions.ReplicaID]*member
 	published   map[string]string // name → address
+	quorum                        // of a database that has a leader
 }
 
 // member is one node of the database.
@@ -39,6 +40,7 @@ func (d *database) left(id regions.ReplicaID) {
 		m.up = false
 		m.troubles = append(m.troubles, trouble{from: time.Now()})
 	}
+	d.memberLeft(id)
 }
 
 func (d *database) joined(id regions.ReplicaID) {
@@ -49,6 +51,10 @@ func (d *database) joined(id regions.ReplicaID) {
 	}
 	m.up = true
 	m.troubles[len(m.troubles)-1].to = time.Now().Add(2*time.Second + d.some(d.opts.rebuild))
+	if d.votes() {
+		m.troubles[len(m.troubles)-1].to = time.Now()
+		d.memberJoined()
+	}
 }
 
 // underReplicated counts the members that had ranges under-replicated at a moment.
@@ -67,6 +73,8 @@ func (d *database) underReplicated(at time.Time) int {
 // exec runs a command in a replica's container.
 func (d *database) exec(id regions.ReplicaID, argv []string) rollout.ExecResult {
 	switch {
+	case d.votes():
+		return d.etcdctl(id, argv)
 	case argv[1] == "init" && d.initialised:
 		return rollout.ExecResult{Stderr: "ERROR: cluster has already been initialized", ExitCode: 1}
 	case argv[1] == "init":

@@ -67,6 +67,7 @@ type cluster struct {
 	record       regions.Record
 	lease        lease
 	dark         bool // does not answer
+	authority    simAuthority
 	watchers     []chan struct{}
 	history      map[int]picture // resourceVersion → who was down then
 	address      int
@@ -205,6 +206,7 @@ func (c *cluster) state() regions.ClusterState {
 	slices.SortFunc(state.Pods, func(a, b regions.PodState) int {
 		return cmp.Or(cmp.Compare(a.ID.Pool, b.ID.Pool), cmp.Compare(a.ID.Ordinal, b.ID.Ordinal))
 	})
+	state.Authority = c.authorityState()
 	if c.lease.holder != "" {
 		state.Lease = &regions.LeaseState{Holder: c.lease.holder, RenewTime: c.lease.renewed}
 	}

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 // wanted is what the topology file says.
 type wanted struct {
+	database string // the profile; empty: cockroachdb
 	image    string
 	replicas map[string]int
 	soak     string
@@ -48,16 +50,16 @@ func (w wanted) topology(t testing.TB) *regions.Topology {
 kind: Topology
 metadata: {name: bank}
 spec:
-  profile: cockroachdb
+  profile: %s
   image: %s
   storage: {size: 1Gi, className: standard}
   resources: {requests: {cpu: "1", memory: 1Gi}, limits: {cpu: "1", memory: 1Gi}}
-  survive: {failure: region, voters: 5, whileUpdating: zone}
+  survive: {failure: region%s}
   tls: {mode: disabled}
   dns: {zone: bank.example.com, publish: [{serve: {listen: "0.0.0.0:53"}}]}
   rollout: {order: [r-west, r-east, r-north], canary: {replicas: 1, soak: 2m}, soak: %s, timeout: 5m}
   regions:
-`, w.image, w.soak)
+`, w.profileName(), w.image, w.votersText(), w.soak)
 	for _, name := range []string{"north", "east", "west"} {
 		fmt.Fprintf(&text, "    - {name: r-%s, clusters: [{name: %s, replicas: %d, zones: [%s-a, %s-b, %s-c]}]}\n",
 			name, name, w.replicas[name], name, name, name)
@@ -72,9 +74,18 @@ spec:
 	return topology
 }
 
+func (w wanted) profileName() string { return cmp.Or(w.database, "cockroachdb") }
+
+func (w wanted) votersText() string {
+	if w.database != "" {
+		return "" // every replica votes
+	}
+	return ", voters: 5, whileUpdating: zone"
+}
+
 func (w wanted) loadProfile(t testing.TB) kustomize.Profile {
 	t.Helper()
-	profile, err := kustomize.LoadProfile("cockroachdb")
+	profile, err := kustomize.LoadProfile(w.profileName())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,12 +105,13 @@ func desired(topology *regions.Topology, opts options) map[string][]map[string]a
 		object := func(api, kind, namespace, name string, spec map[string]any) map[string]any {
 			return map[string]any{"apiVersion": api, "kind": kind, "metadata": map[string]any{"name": name, "namespace": namespace}, "spec": spec}
 		}
-		template := map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "db", "image": topology.Spec.Image}}}}
+		template := map[string]any{"spec": map[string]any{"containers": []any{map[string]any{"name": "db", "image": topology.Spec.Image, "command": memberList(topology)}}}}
 		out[c.Name] = []map[string]any{
 			object("v1", "Namespace", "", "bank", nil),
 			object("v1", "Service", "bank", "bank", map[string]any{"clusterIP": "None"}),
 			object("apps/v1", "StatefulSet", "bank", "bank", map[string]any{"replicas": c.Replicas, "podManagementPolicy": policy, "template": template}),
 		}
+		out[c.Name] = append(out[c.Name], authorityObjects(topology)...)
 	}
 	return out
 }
@@ -127,7 +139,7 @@ func (f *fleet) prepare(w wanted, id string) *command {
 		f.logf("--- %s plans %s", id, w.image)
 	})
 	plan := planner.Build(in)
-	r := &run{fleet: f, id: id, open: map[string]journal.Entry{}, floor: map[string]int{}, steps: map[string]planner.Step{}}
+	r := &run{fleet: f, id: id, open: map[string]journal.Entry{}, floor: map[string]int{}, steps: map[string]planner.Step{}, founds: topology.DeclaresMembers() && !plan.Promise.InForce}
 	for _, s := range plan.Steps {
 		r.steps[s.ID] = s
 	}
@@ -214,7 +226,7 @@ func (f *fleet) settled(w wanted) {
 			}
 		}
 		database := c.record.Database
-		if database.ClusterID != databaseID || database.Installed == "" || len(database.Slots) != 5 || len(c.record.Clusters) != 3 {
+		if database.ClusterID != f.database.clusterID() || database.Installed == "" || len(database.Slots) != 5 || len(c.record.Clusters) != 3 {
 			f.t.Errorf("%s: record is %+v", name, c.record)
 		}
 		if c.lease.holder != "" && !f.faulty {

@@ -88,8 +88,24 @@ func (i *invariants) takenDown(p *pod, why string) {
 		i.violation("%s was taken down while ranges were under-replicated", p.id)
 	}
 	i.checkSoak(p)
+	i.checkLeader(p)
 	i.order = append(i.order, p.id)
 	i.took = p.lastWriter
+}
+
+// checkLeader: a replica that leads is not taken down while another one could lead: the
+// last that it said of itself, just before, is that it does not.
+func (i *invariants) checkLeader(p *pod) {
+	if !i.database.votes() || i.database.leader != p.id || i.database.upCount() < 2 {
+		return
+	}
+	said, asked := i.database.said[p.id]
+	switch {
+	case !asked || said.leads:
+		i.violation("%s was taken down while it led", p.id)
+	case said.at.Before(p.lastWritten.Add(-2 * time.Second)):
+		i.violation("%s was taken down while it led, %s after it was asked", p.id, p.lastWritten.Sub(said.at))
+	}
 }
 
 // checkSoak: within one run all replicas stayed up for the soak since the one before.
@@ -176,7 +192,7 @@ func (r *run) settledSet(step planner.Step) *set {
 // grown: a replica is added only where nobody was down in the picture.
 func (r *run) grown(cluster, op string) {
 	intent, found := r.lastIntent(cluster)
-	if !r.database.initialised || !found {
+	if !r.database.initialised || !found || r.founds {
 		return
 	}
 	for _, name := range r.names() {

@@ -51,7 +51,7 @@ func (r *run) Watch(ctx context.Context, cluster string) <-chan rollout.Snapshot
 				return
 			}
 			state, err := r.read(cluster)
-			state.Record, state.Lease = regions.Record{}, nil // a watch has neither
+			state.Record, state.Lease, state.Authority = regions.Record{}, nil, nil // a watch has none of them
 			lag := time.Duration(0)
 			r.do(func() { lag = r.some(r.opts.watchLag) })
 			if pause(ctx, lag) != nil {

@@ -84,7 +84,7 @@ func (p *pod) start() {
 
 // becomeReady is the readiness probe: the database answers once it is initialised.
 func (p *pod) becomeReady() {
-	if !p.database.initialised && !p.opts.selfReady {
+	if !p.database.initialised && !p.opts.selfReady && !p.database.votes() {
 		return // the initialisation comes back to it
 	}
 	p.after(p.some(p.opts.startTime), func() {

@@ -3,6 +3,8 @@ package rollout_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"quorate.dev/quorate/planner"
@@ -38,6 +40,7 @@ func (p objectsPort) Apply(ctx context.Context, cluster string, object map[strin
 			s.write(func(n *spec) { n.template = templateOf(object) })
 		}
 		c.objects[ref] = object
+		c.installAuthority(ref)
 		c.touch()
 		return nil
 	})
@@ -86,7 +89,7 @@ func (p podsPort) Exec(ctx context.Context, id regions.ReplicaID, argv []string)
 		result = p.database.exec(id, argv)
 		return nil
 	}
-	if argv[1] != "init" {
+	if argv[1] != "init" && !slices.Contains(argv, "move-leader") {
 		if err := pause(ctx, p.latency()); err != nil {
 			return result, err
 		}
@@ -98,7 +101,7 @@ func (p podsPort) Exec(ctx context.Context, id regions.ReplicaID, argv []string)
 		return result, run()
 	}
 	err := p.write(ctx, c, "exec", func() error {
-		p.permitted(id.Cluster, "init")
+		p.permitted(id.Cluster, strings.Join(argv, " "))
 		return run()
 	})
 	return result, err

@@ -46,12 +46,13 @@ type run struct {
 	events  []rollout.Event
 	on      func(rollout.Event)
 	steps   map[string]planner.Step
+	founds  bool // it installs: a static cluster may come to serve while it still starts members
 }
 
 func (r *run) ports() rollout.Ports {
 	return rollout.Ports{
 		Observer: r, Objects: objectsPort{r}, StatefulSets: setsPort{r}, Pods: podsPort{r}, Records: recordsPort{r},
-		Leases: leasesPort{r}, Authority: r, Journal: r, Now: time.Now, Emit: r.emit,
+		Leases: leasesPort{r}, Authority: r, Credentials: credentialsPort{r}, Journal: r, Now: time.Now, Emit: r.emit,
 	}
 }
 
@@ -209,11 +210,12 @@ func (p setsPort) SetRollout(ctx context.Context, cluster, pool string, replicas
 		if version != strconv.Itoa(s.version) {
 			return fmt.Errorf("%w: %s is at %d", rollout.ErrChanged, pool, s.version)
 		}
-		if p.database.initialised && replicas > s.spec.replicas+1 {
+		if p.database.initialised && !p.founds && replicas > s.spec.replicas+1 {
 			p.violation("%s adds several replicas", op)
 		}
 		p.decided(cluster, op, p.freed(s, partition))
 		if replicas > s.spec.replicas {
+			p.named(op)
 			p.grown(cluster, op)
 		}
 		s.lastWriter, s.lastWritten = p.id, time.Now()

@@ -98,39 +98,22 @@ func (i initStep) initialise(ctx context.Context) error {
 
 // verify reads the database's own cluster ID and records it in every cluster.
 func (i initStep) verify(ctx context.Context) error {
-	hook := i.Profile.Hooks.ClusterID
-	if hook == nil {
+	if i.Profile.Hooks.ClusterID == nil {
 		return nil
 	}
 	clusterID := ""
 	err := i.poll(ctx, wait{clusters: i.clusters(), deadline: i.timeout(), recheck: time.Second, holds: func(ctx context.Context, _ view) ([]string, error) {
-		result, err := i.exec(ctx, i.target(), hook.Command(i.host(i.target()), i.Profile.SeedPort), hook.TimeoutDuration())
-		if err != nil {
-			return []string{fmt.Sprintf("%s to tell its cluster ID (%v)", i.target(), err)}, nil
+		told, missing := i.readClusterID(ctx, i.target())
+		if missing != "" {
+			return []string{missing}, nil
 		}
-		if clusterID, err = hook.Extract(result.Stdout); err != nil {
-			return []string{fmt.Sprintf("%s to tell its cluster ID (%s)", i.target(), firstLine(result.Stderr+result.Stdout))}, nil
-		}
+		clusterID = told
 		return nil, nil
 	}})
 	if err != nil {
 		return err
 	}
 	return i.record(ctx, func(d *regions.DatabaseRecord) { d.ClusterID = clusterID })
-}
-
-// record changes the database record in every cluster.
-func (i initStep) record(ctx context.Context, change func(*regions.DatabaseRecord)) error {
-	for _, cluster := range i.clusters() {
-		err := i.Records.Update(ctx, cluster, func(r *regions.Record) error {
-			change(&r.Database)
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("record the database in %s: %w", cluster, err)
-		}
-	}
-	return nil
 }
 
 // exec runs a command in a replica's container, as argv, with its own deadline.

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/planner"
@@ -14,8 +15,8 @@ import (
 )
 
 // probeStep holds the database's own gate: asked in one replica of every cluster,
-// every expected member live, nothing under-replicated or unavailable, twice, an
-// interval apart. One look is not enough: the database's figures lag behind.
+// every expected member there and well, and all clusters of one mind, twice, an
+// interval apart. One look is not enough: a database's figures may lag behind.
 type probeStep struct{ stepBase }
 
 func (p probeStep) perform(context.Context) error { return nil }
@@ -28,7 +29,8 @@ func (p probeStep) verify(ctx context.Context) error {
 	return p.gate(ctx, interval)
 }
 
-// gate waits until the database was healthy at every look of a whole interval.
+// gate waits until the database was healthy at every look of a whole interval, and
+// then makes sure that it is the one on record.
 func (b stepBase) gate(ctx context.Context, interval time.Duration) error {
 	var openSince, looked time.Time
 	var missing []string
@@ -51,58 +53,124 @@ func (b stepBase) gate(ctx context.Context, interval time.Duration) error {
 		}
 		return missing, nil
 	}
-	return b.await(ctx, wait{clusters: b.clusters(), deadline: interval + b.timeout(), recheck: pause, holds: holds})
+	if err := b.await(ctx, wait{clusters: b.clusters(), deadline: interval + b.timeout(), recheck: pause, holds: holds}); err != nil {
+		return err
+	}
+	return b.sameDatabase(ctx)
 }
 
 // ask asks one replica of every cluster and says what is wrong anywhere.
 func (b stepBase) ask(ctx context.Context, v view) []string {
-	problems := v.silent(b.clusters())
-	if len(problems) > 0 {
-		return problems
+	if silent := v.silent(b.clusters()); len(silent) > 0 {
+		return silent
 	}
-	gate := *b.Profile.Hooks.Gate
-	expected := b.members(v, gate)
-	said := map[string][]string{} // problem → clusters in which it was told
-	for _, cluster := range slices.Sorted(maps.Keys(v.states)) {
-		for _, problem := range b.askCluster(ctx, v.states[cluster], gate, expected) {
-			said[problem] = append(said[problem], cluster)
-		}
+	states := v.all()
+	answers := make([]planner.Answer, len(states))
+	var group errgroup.Group
+	for i, state := range states {
+		group.Go(func() error {
+			answers[i] = b.askCluster(ctx, state)
+			return nil
+		})
 	}
-	for _, problem := range slices.Sorted(maps.Keys(said)) {
-		problems = append(problems, fmt.Sprintf("the database, asked in %s: %s", strings.Join(said[problem], ", "), problem))
-	}
-	return problems
+	_ = group.Wait() // the goroutines report by slot
+	answers = slices.DeleteFunc(answers, func(a planner.Answer) bool { return a.Problem == "" && len(a.Outputs) == 0 })
+	return planner.Judge(*b.Profile.Hooks.Gate, b.Profile.SeedPort, answers, b.hosts(v))
 }
 
-// members are the keys by which the database should know every expected replica.
-func (b stepBase) members(v view, gate kustomize.Gate) []string {
-	var keys []string
+// hosts are the names of all expected replicas.
+func (b stepBase) hosts(v view) []string {
+	var out []string
 	for _, state := range v.all() {
 		for _, id := range planner.Expected(state) {
-			keys = append(keys, gate.Expected(b.host(id), b.Profile.SeedPort))
+			out = append(out, b.host(id))
 		}
 	}
-	return keys
+	return out
 }
 
-func (b stepBase) askCluster(ctx context.Context, state regions.ClusterState, gate kustomize.Gate, expected []string) []string {
-	expectedHere := planner.Expected(state)
-	for _, id := range expectedHere {
-		pod := planner.FindPod(state, id)
-		if pod == nil || !pod.Up() {
-			continue
+// askCluster asks the cluster's first replica that is up for every table of the gate;
+// a cluster that should have no replica has no answer.
+func (b stepBase) askCluster(ctx context.Context, state regions.ClusterState) planner.Answer {
+	answer := planner.Answer{Cluster: state.Cluster}
+	id, found := spokesman(state)
+	switch {
+	case found:
+		for _, t := range b.Profile.Hooks.Gate.Tables {
+			answer.Outputs = append(answer.Outputs, b.askTable(ctx, id, t))
 		}
-		result, err := b.exec(ctx, id, gate.Command(b.host(id), b.Profile.SeedPort), gate.TimeoutDuration())
-		if err != nil {
-			return []string{err.Error()}
-		}
-		if result.ExitCode != 0 {
-			return []string{fmt.Sprintf("%s: exit %d: %s", id, result.ExitCode, firstLine(result.Stderr+result.Stdout))}
-		}
-		return planner.Judge(gate, result.Stdout, expected)
+	case len(planner.Expected(state)) > 0:
+		answer.Problem = "no replica is ready"
 	}
-	if len(expectedHere) == 0 {
+	return answer
+}
+
+func (b stepBase) askTable(ctx context.Context, id regions.ReplicaID, t kustomize.Table) planner.Output {
+	result, err := b.exec(ctx, id, t.Command(b.host(id), b.Profile.SeedPort), t.TimeoutDuration())
+	if err != nil {
+		return planner.Output{Failure: err.Error()}
+	}
+	return planner.Output{Stdout: result.Stdout, Stderr: result.Stderr, ExitCode: result.ExitCode}
+}
+
+// spokesman is a cluster's first replica that is up.
+func spokesman(state regions.ClusterState) (regions.ReplicaID, bool) {
+	for _, id := range planner.Expected(state) {
+		if pod := planner.FindPod(state, id); pod != nil && pod.Up() {
+			return id, true
+		}
+	}
+	return regions.ReplicaID{}, false
+}
+
+// sameDatabase fails where a replica is of another database than the record says, or
+// than another cluster's: two databases under one name are nobody's to choose between.
+// Who does not tell proves nothing.
+func (b stepBase) sameDatabase(ctx context.Context) error {
+	if b.Profile.Hooks.ClusterID == nil {
 		return nil
 	}
-	return []string{"no replica is ready"}
+	v := observeAll(ctx, b.Observer, b.clusters())
+	recorded, err := databaseOf(v)
+	if err != nil {
+		return err
+	}
+	_, _, err = b.databaseIn(ctx, v, recorded)
+	return err
+}
+
+// databaseIn asks one replica of every cluster for the database's own ID, and says who
+// did not tell. It fails where the answers differ from each other or from the one on record.
+func (b stepBase) databaseIn(ctx context.Context, v view, recorded string) (id string, missing []string, err error) {
+	id, whence := recorded, "the record"
+	for _, cluster := range slices.Sorted(maps.Keys(v.states)) {
+		replica, found := spokesman(v.states[cluster])
+		if !found {
+			continue
+		}
+		told, reason := b.readClusterID(ctx, replica)
+		switch {
+		case reason != "":
+			missing = append(missing, reason)
+		case id == "":
+			id, whence = told, replica.String()
+		case told != id:
+			return "", nil, fmt.Errorf("%s is of database %s, and %s says %s: there are two databases; find out which one is real, and touch neither before", replica, told, whence, id)
+		}
+	}
+	return id, missing, nil
+}
+
+// readClusterID is the database's own ID as a replica tells it, or what it is waited for.
+func (b stepBase) readClusterID(ctx context.Context, id regions.ReplicaID) (clusterID, missing string) {
+	hook := b.Profile.Hooks.ClusterID
+	result, err := b.exec(ctx, id, hook.Command(b.host(id), b.Profile.SeedPort), hook.TimeoutDuration())
+	if err != nil {
+		return "", fmt.Sprintf("%s to tell its cluster ID (%v)", id, err)
+	}
+	clusterID, err = hook.Extract(result.Stdout)
+	if err != nil {
+		return "", fmt.Sprintf("%s to tell its cluster ID (%s)", id, firstLine(result.Stderr+result.Stdout))
+	}
+	return clusterID, ""
 }

@@ -79,11 +79,22 @@ func (h holdStep) first(ctx context.Context) error {
 		return err
 	}
 	return h.onFreshSet(ctx, h.step.Payload.Pool, func(ctx context.Context, seen view, set *regions.StatefulSetState) error {
-		if servesOutdated(seen.states[h.step.Cluster], set) {
+		if servesOutdated(seen.states[h.step.Cluster], set) && h.serving(ctx) {
 			return fmt.Errorf("%s of %s serves since the plan was made, and would be replaced: plan again", set.Name, h.step.Cluster)
 		}
 		return h.setRollout(ctx, seen, set, set.Replicas, 0)
 	})
+}
+
+// serving: a database serves, or nobody can tell. A replica that is ready is not
+// enough where it may be so before there is a database.
+func (b stepBase) serving(ctx context.Context) bool {
+	v := observeAll(ctx, b.Observer, b.clusters())
+	return len(v.silent(b.clusters())) > 0 || b.holdsData(v)
+}
+
+func (b stepBase) holdsData(v view) bool {
+	return b.plan.Promise.InForce || regions.HoldsData(b.Topology, v.all())
 }
 
 // servesOutdated: a replica that serves is of another revision than the newest.

@@ -27,7 +27,7 @@ func (u updateStep) satisfied(ctx context.Context) (bool, string) {
 }
 
 func (u updateStep) perform(ctx context.Context) error {
-	return u.guarded(ctx, u.step.Disrupts, func(ctx context.Context, seen view) error {
+	return u.guardedAfter(ctx, u.step.Disrupts, u.handOver, func(ctx context.Context, seen view) error {
 		set, err := u.poolIn(seen, u.step.Payload.Pool)
 		if err != nil {
 			return err
@@ -107,7 +107,8 @@ func onRevision(state regions.ClusterState, id regions.ReplicaID) string {
 }
 
 // replaceStep deletes pods that do not serve, so that the controller makes them
-// anew. A pod that came back meanwhile is left alone.
+// anew. A pod that came back meanwhile is left alone, unless it is ready without a
+// database to serve.
 type replaceStep struct{ stepBase }
 
 func (r replaceStep) perform(ctx context.Context) error {
@@ -121,7 +122,7 @@ func (r replaceStep) perform(ctx context.Context) error {
 		state := seen.states[r.step.Cluster]
 		for _, id := range r.step.Payload.Targets {
 			pod := planner.FindPod(state, id)
-			if pod == nil || pod.Terminating || pod.Up() || onRevision(state, id) == "" {
+			if pod == nil || pod.Terminating || onRevision(state, id) == "" || pod.Up() && r.holdsData(seen) {
 				continue
 			}
 			if err := r.remove(ctx, *pod); err != nil {

@@ -151,14 +151,14 @@ func refused(err error) bool {
 	return false
 }
 
-// answer is the API server's own sentence.
+// answer is the API server's own sentence, without the long values in it.
 func answer(err error) string {
 	if hidden, ok := errors.AsType[*redacted](err); ok {
-		return hidden.text
+		return withoutValues(hidden.text)
 	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
-		return status.Status().Message
+		return withoutValues(status.Status().Message)
 	}
 	return err.Error()
 }

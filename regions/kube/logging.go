@@ -23,17 +23,18 @@ type quiet struct{ next slog.Handler }
 
 var _ slog.Handler = quiet{}
 
-// Enabled tells whether a message of this level would be passed on.
+// Enabled tells whether a message of this level would be passed on. What is below Debug never
+// is: there client-go logs the bodies of requests and answers, with the tokens in them.
 func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
-	return q.next.Enabled(ctx, min(level, slog.LevelDebug))
+	return level >= slog.LevelDebug && q.next.Enabled(ctx, slog.LevelDebug)
 }
 
 // Handle passes a message on. It asks Enabled itself: logr does not where it logs an error.
 func (q quiet) Handle(ctx context.Context, record slog.Record) error {
-	record.Level = min(record.Level, slog.LevelDebug)
-	if !q.next.Enabled(ctx, record.Level) {
+	if !q.Enabled(ctx, record.Level) {
 		return nil
 	}
+	record.Level = slog.LevelDebug
 	return q.next.Handle(ctx, record)
 }
 

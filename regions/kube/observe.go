@@ -25,6 +25,8 @@ type Scope struct {
 	Pools      []string // the StatefulSets' names
 	// Container is the database's container; empty: the pod's first.
 	Container string
+	// Authority is what to know of the authority inside the cluster; nil: there is none inside.
+	Authority *AuthorityScope
 }
 
 // ObjectName is the name of the deployment's Lease and of its record's ConfigMap.
@@ -32,7 +34,8 @@ func ObjectName(deployment string) string { return "quorate-" + deployment }
 
 // Observe reads the deployment's state in this cluster, every part fresh and
 // consistent (lists at the latest resourceVersion) and all parts at once. Where nodes may
-// not be listed, or ConfigMaps not in other namespaces, those are left out and named in NotLooked. Any other part
+// not be listed, ConfigMaps not in other namespaces, or the Secret of the authority's credentials not be read, those are
+// left out and named in NotLooked. Any other part
 // that cannot be read is an error: Unreachable, Forbidden, or several.
 func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterState, error) {
 	var facts facts
@@ -40,6 +43,8 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 	var record regions.Record
 	var lease *regions.LeaseState
 	var others otherRecords
+	var authority *regions.AuthorityState
+	credentialsLooked := true
 	err := together(
 		func() (err error) { facts, err = c.facts(ctx, scope); return err },
 		func() (err error) { listing, err = c.list(ctx, scope.Namespace); return err },
@@ -49,16 +54,21 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 			return err
 		},
 		func() (err error) { others, err = c.otherRecords(ctx, scope); return err },
+		func() (err error) { authority, credentialsLooked, err = c.authority(ctx, scope); return err },
 	)
 	if err != nil {
 		return regions.ClusterState{Cluster: c.name, Region: scope.Region}, err
 	}
 	state := c.assemble(scope, facts, listing)
-	state.Record, state.Lease = record, lease
+	state.Record, state.Lease, state.Authority = record, lease, authority
 	state.ElsewhereNamespaces, state.Neighbours = others.namespaces, others.neighbours
 	if !others.looked {
 		state.NotLooked = append(state.NotLooked, regions.NotLookedElsewhere)
 	}
+	if !credentialsLooked {
+		state.NotLooked = append(state.NotLooked, regions.NotLookedCredentials)
+	}
+	slices.Sort(state.NotLooked)
 	return state, nil
 }
 

@@ -40,6 +40,7 @@ type Options struct {
 // Cluster is one Kubernetes cluster. Its methods may be called concurrently.
 type Cluster struct {
 	name      string
+	entry     *clientcmdapi.Cluster // of the kubeconfig, its paths absolute
 	config    *rest.Config
 	http      *http.Client
 	clientset kubernetes.Interface
@@ -49,6 +50,7 @@ type Cluster struct {
 	timeout   time.Duration
 	masker    masker
 	leases    leaseClock
+	forwards  tunnels
 }
 
 // Open makes a client for every cluster, without connecting: contexts maps the
@@ -107,13 +109,19 @@ func open(raw clientcmdapi.Config, name, contextName string, opts Options) (*Clu
 	if err != nil {
 		return nil, err
 	}
+	cluster := newCluster(config, name, opts)
+	cluster.entry = raw.Clusters[raw.Contexts[contextName].Cluster]
+	return cluster, cluster.makeClients()
+}
+
+// newCluster is a cluster without its clients.
+func newCluster(config *rest.Config, name string, opts Options) *Cluster {
 	log := opts.Logger.With("cluster", name)
 	config.QPS = -1    // the server's priority and fairness is the limit
 	config.Timeout = 0 // it would cut watches off; each request has its own deadline
 	config.UserAgent = "quorate/" + opts.Version
 	config.WarningHandlerWithContext = &warnings{log: log, said: map[string]bool{}}
-	cluster := &Cluster{name: name, config: config, log: log, timeout: opts.RequestTimeout}
-	return cluster, cluster.makeClients()
+	return &Cluster{name: name, config: config, log: log, timeout: opts.RequestTimeout}
 }
 
 // makeClients builds all clients over one http.Client, hence one connection.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 type authority struct {
 	client  query.Client
 	servers []string // host:port
+	inside  *inside  // those inside the clusters; nil: there are none
 }
 
 var _ rollout.Authority = authority{}
@@ -26,49 +28,101 @@ var _ rollout.Authority = authority{}
 // lookupTimeout bounds one question to one server.
 const lookupTimeout = 2 * time.Second
 
-// Lookup returns the addresses that every server gives for the name.
-func (a authority) Lookup(ctx context.Context, name string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
-	var agreed []string
-	for i, server := range a.servers {
-		got, err := a.ask(ctx, server, name)
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 && !slices.Equal(got, agreed) {
-			return nil, fmt.Errorf("%s answers %s, %s answers %s", a.servers[0], strings.Join(agreed, " "), server, strings.Join(got, " "))
-		}
-		agreed = got
-	}
-	return agreed, nil
+// told is what one server gives for a name.
+type told struct {
+	server    string
+	addresses []string // sorted
 }
 
-func (a authority) ask(ctx context.Context, server, name string) ([]string, error) {
-	answer, err := a.client.LookupAddresses(ctx, server, name)
+// Lookup returns the addresses that every server gives for the name, those inside the
+// clusters included.
+func (a authority) Lookup(ctx context.Context, name string) ([]string, error) {
+	all, err := a.askServers(ctx, name)
 	if err != nil {
 		return nil, err
 	}
+	if a.inside != nil {
+		more, err := a.inside.ask(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return agreed(all)
+}
+
+func (a authority) askServers(ctx context.Context, name string) ([]told, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	var all []told
+	for _, server := range a.servers {
+		answer, err := a.client.LookupAddresses(ctx, server, name)
+		if err != nil {
+			return nil, err
+		}
+		got, err := authoritative(server, name, answer)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, got)
+	}
+	return all, nil
+}
+
+// Answers asks every ready replica of the authority inside the cluster.
+func (a authority) Answers(ctx context.Context, cluster string) error {
+	if a.inside == nil {
+		return errors.New("the topology has no authority inside its clusters")
+	}
+	return a.inside.answers(ctx, cluster)
+}
+
+// agreed is what all of them give.
+func agreed(all []told) ([]string, error) {
+	if len(all) == 0 {
+		return nil, errors.New("there is no authority to ask")
+	}
+	for _, other := range all[1:] {
+		if !slices.Equal(other.addresses, all[0].addresses) {
+			return nil, fmt.Errorf("%s answers %s, %s answers %s", all[0].server, listed(all[0].addresses), other.server, listed(other.addresses))
+		}
+	}
+	return all[0].addresses, nil
+}
+
+func listed(addresses []string) string {
+	if len(addresses) == 0 {
+		return "no address"
+	}
+	return strings.Join(addresses, " ")
+}
+
+// authoritative takes an answer that proves something: with authority, and not a failure.
+func authoritative(server, name string, answer query.Answer) (told, error) {
 	if !answer.Authoritative {
-		return nil, fmt.Errorf("%s does not answer %s with authority (%s)", server, name, answer.Rcode)
+		return told{}, fmt.Errorf("%s does not answer %s with authority (%s)", server, name, answer.Rcode)
 	}
 	if answer.Rcode != "NOERROR" && answer.Rcode != "NXDOMAIN" {
-		return nil, fmt.Errorf("%s answers %s with %s", server, name, answer.Rcode)
+		return told{}, fmt.Errorf("%s answers %s with %s", server, name, answer.Rcode)
 	}
-	out := make([]string, 0, len(answer.Addresses))
-	for _, address := range answer.Addresses {
+	return told{server, texts(answer.Addresses)}, nil
+}
+
+func texts(addresses []netip.Addr) []string {
+	out := make([]string, 0, len(addresses))
+	for _, address := range addresses {
 		out = append(out, address.String())
 	}
 	slices.Sort(out)
-	return out, nil
+	return out
 }
 
 // authority is the topology's standing one, or a server in this process where it
 // names none, which the planner allows in a sandbox alone. The returned text says
 // which; the returned function ends the server.
 func (w *wired) authority(ctx context.Context, observed []planner.Observation) (authority, string, func() error, error) {
-	if servers := w.topology.Spec.DNS.Authorities; len(servers) > 0 {
-		return w.asking(servers...), "names are asked at " + strings.Join(servers, ", "), func() error { return nil }, nil
+	if standing, where, ok := w.standing(); ok {
+		return standing, where, func() error { w.closeTunnels(); return nil }, nil
 	}
 	server, err := w.server(planner.Slots(w.input(observed)), w.names())
 	if err != nil {
@@ -87,6 +141,22 @@ func (w *wired) authority(ctx context.Context, observed []planner.Observation) (
 	}
 	text := fmt.Sprintf("names are served at %s by this process only", address)
 	return w.asking(address), text, stop, nil
+}
+
+// standing is the authority that the topology names: servers by their addresses, those
+// inside the clusters, or both.
+func (w *wired) standing() (authority, string, bool) {
+	servers := w.topology.Spec.DNS.Authorities
+	out := w.asking(servers...)
+	var where []string
+	if len(servers) > 0 {
+		where = append(where, "at "+strings.Join(servers, ", "))
+	}
+	if w.topology.AuthorityInCluster() != nil {
+		out.inside = w.inside()
+		where = append(where, "inside "+strings.Join(w.names(), ", "))
+	}
+	return out, "names are asked " + strings.Join(where, " and "), len(where) > 0
 }
 
 const (

@@ -67,7 +67,7 @@ func (a *app) load() (*deployment, error) {
 		return nil, invalidInput{fmt.Errorf("profile %s: %w", t.Spec.Profile, err)}
 	}
 	if d.rendering, err = kustomize.Render(t, d.profile, a.base(t)); err != nil {
-		return nil, invalidInput{fmt.Errorf("render %s: %w", t.Metadata.Name, err)}
+		return nil, invalidInput{err}
 	}
 	return d, d.build()
 }
@@ -112,7 +112,7 @@ func (d *deployment) buildOverlay(overlay kustomize.Overlay) ([]map[string]any, 
 		return nil, errors.New("an overlay of unknown cluster " + overlay.Cluster)
 	}
 	if err := kustomize.CheckPools(d.topology, d.profile, cluster, objects); err != nil {
-		return nil, fmt.Errorf("overlay of %s: %w", overlay.Cluster, err)
+		return nil, err
 	}
 	return objects, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"quorate.dev/quorate/planner"
@@ -30,6 +31,8 @@ var (
 	_ rollout.Pods         = podsPort{}
 	_ rollout.Records      = recordsPort{}
 	_ rollout.Leases       = leasesPort{}
+	_ rollout.Credentials  = credentialsPort{}
+	_ podReacher           = podsPort{}
 )
 
 type observerPort struct{ w *wired }
@@ -97,6 +100,21 @@ func (p podsPort) Exec(ctx context.Context, id regions.ReplicaID, argv []string)
 		Namespace: scope.Namespace, Pod: id.Pod(), Container: scope.Container, Argv: argv,
 	})
 	return rollout.ExecResult{Stdout: result.Stdout, Stderr: result.Stderr, ExitCode: result.ExitCode}, err
+}
+
+func (p podsPort) ReadyAuthorities(ctx context.Context, cluster string) ([]kube.AuthorityPod, error) {
+	return p.w.clusters[cluster].ReadyAuthorities(ctx, p.w.scopes[cluster])
+}
+
+func (p podsPort) DialAuthority(ctx context.Context, cluster string, pod kube.AuthorityPod) (net.Conn, error) {
+	return p.w.clusters[cluster].DialPod(ctx, p.w.scopes[cluster].Namespace, pod, regions.AuthorityPort)
+}
+
+type credentialsPort struct{ w *wired }
+
+func (p credentialsPort) Issue(ctx context.Context, cluster string, peers []string) error {
+	_, err := p.w.issue(ctx, cluster, peers)
+	return err
 }
 
 type recordsPort struct{ w *wired }

@@ -62,7 +62,7 @@ func (a *app) nameStatus(ctx context.Context, w *wired, observed []planner.Obser
 }
 
 func canAsk(w *wired, observed []planner.Observation) bool {
-	if len(w.topology.Spec.DNS.Authorities) > 0 {
+	if _, _, standing := w.standing(); standing {
 		return true
 	}
 	for _, o := range observed {

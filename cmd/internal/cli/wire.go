@@ -5,7 +5,10 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"sync"
+
+	"github.com/hashicorp/go-multierror"
 
 	"quorate.dev/quorate/dns/query"
 	"quorate.dev/quorate/dns/serve"
@@ -23,6 +26,9 @@ type wired struct {
 	scopes   map[string]kube.Scope
 	now      clock
 	log      *slog.Logger
+	// unfit says which API servers pods of other clusters cannot be shown the way to, where
+	// an authority inside the clusters needs it.
+	unfit error
 	// narration is where waits say what they wait for.
 	narration io.Writer
 }
@@ -46,18 +52,61 @@ func (a *app) connect(d *deployment) (*wired, error) {
 	if err != nil {
 		return nil, invalidInput{err}
 	}
-	return &wired{deployment: d, clusters: clusters, scopes: scopes, now: a.now, log: a.log, narration: a.err}, nil
+	w := &wired{deployment: d, clusters: clusters, scopes: scopes, now: a.now, log: a.log, narration: a.err}
+	w.scopeAuthority()
+	return w, nil
+}
+
+// scopeAuthority tells every cluster's scope which others the authority inside it watches.
+func (w *wired) scopeAuthority() {
+	if w.topology.AuthorityInCluster() == nil {
+		return
+	}
+	var problems *multierror.Error
+	endpoints := map[string]kube.Endpoint{}
+	for _, c := range w.topology.OrderedClusters() {
+		endpoint, err := w.clusters[c.Name].Endpoint(c.APIServer)
+		problems = multierror.Append(problems, err)
+		endpoints[c.Name] = endpoint
+	}
+	for name, scope := range w.scopes {
+		watches := maps.Clone(endpoints)
+		delete(watches, name)
+		scope.Authority = &kube.AuthorityScope{Watches: watches, Now: w.now}
+		w.scopes[name] = scope
+	}
+	w.unfit = problems.ErrorOrNil()
+}
+
+// inside are the authorities inside the clusters, asked through the API servers.
+func (w *wired) inside() *inside {
+	return newInside(w.topology, w.names(), podsPort{w}, w.now)
+}
+
+// closeTunnels ends the connections into pods.
+func (w *wired) closeTunnels() {
+	for _, c := range w.clusters {
+		c.CloseTunnels()
+	}
+}
+
+// ready loads the deployment and makes its clients, without speaking to any cluster.
+func (a *app) ready() (*wired, error) {
+	d, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	return a.connect(d)
 }
 
 // look loads the deployment and asks every cluster about it.
 func (a *app) look(ctx context.Context, compare bool) (*wired, []planner.Observation, error) {
-	d, err := a.load()
+	w, err := a.ready()
 	if err != nil {
 		return nil, nil, err
 	}
-	w, err := a.connect(d)
-	if err != nil {
-		return nil, nil, err
+	if compare && w.unfit != nil {
+		return nil, nil, invalidInput{w.unfit}
 	}
 	observed, err := w.observe(ctx, compare)
 	return w, observed, err
@@ -128,7 +177,7 @@ func (w *wired) input(observed []planner.Observation) planner.Input {
 func (w *wired) ports(authority rollout.Authority, lease leaseTerms) rollout.Ports {
 	return rollout.Ports{
 		Observer: observerPort{w}, Objects: objectsPort{w}, StatefulSets: setsPort{w}, Pods: podsPort{w},
-		Records: recordsPort{w}, Leases: leasesPort{w, lease}, Authority: authority, Now: w.now,
+		Records: recordsPort{w}, Leases: leasesPort{w, lease}, Authority: authority, Credentials: credentialsPort{w}, Now: w.now,
 	}
 }
 

@@ -122,7 +122,7 @@ func TestKilled(t *testing.T) {
 	b.write(func(s *settings) { s.Image = "v25.4.1" })
 	run := b.start("apply", "--auto-approve")
 	run.narrates(t, "update use1/killed-1")
-	if err := run.cmd.Process.Kill(); err != nil {
+	if err := run.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	run.Wait()

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"quorate.dev/quorate/planner"
@@ -171,7 +170,7 @@ func planSteps(w io.Writer, s Style, p *planner.Plan) {
 	for i := 0; i < len(p.Steps); i++ {
 		step := p.Steps[i]
 		follow := followers(p.Steps[i+1:], step.ID)
-		rows = append(rows, []string{places(i+1, follow.steps), step.Summary + follow.text, exposureText(s, step), s.paint(faint, step.Why)})
+		rows = append(rows, []string{places(i+1, follow.steps), step.Summary + follow.text, exposureText(s, step) + thenText(step, follow), s.paint(faint, step.Why)})
 		i += follow.steps
 	}
 	table(w, rows)
@@ -187,8 +186,9 @@ func places(first, more int) string {
 
 // follow are the gate and the soak after a step, shown in its own line.
 type follow struct {
-	text  string
-	steps int
+	text     string
+	steps    int
+	exposure *regions.Exposure // during the last of them
 }
 
 func followers(steps []planner.Step, id string) follow {
@@ -198,6 +198,7 @@ func followers(steps []planner.Step, id string) follow {
 			break
 		}
 		f.steps++
+		f.exposure = s.Exposure
 		if s.Kind == planner.KindProbe {
 			f.text += ", gate"
 		} else {
@@ -207,7 +208,20 @@ func followers(steps []planner.Step, id string) follow {
 	return f
 }
 
-// exposureText says what may be lost while a disruptive step runs.
+// thenText says what may be lost during the gate and the soak, where that is more than
+// during the step itself.
+func thenText(step planner.Step, f follow) string {
+	if step.Exposure == nil || f.exposure == nil {
+		return ""
+	}
+	then := f.exposure.Strongest()
+	if then == regions.FailureNone || step.Exposure.Survives[then] {
+		return ""
+	}
+	return "; then any " + string(then)
+}
+
+// exposureText says what may be lost while a step runs.
 func exposureText(s Style, step planner.Step) string {
 	if step.Exposure == nil {
 		return ""
@@ -256,40 +270,4 @@ func planRefusals(w io.Writer, s Style, p *planner.Plan) {
 			fmt.Fprintf(w, "      %s\n", r.Hint)
 		}
 	}
-}
-
-func planSummary(p *planner.Plan) string {
-	if silent := p.Unreachable(); len(silent) > 0 {
-		return "This plan cannot run: " + strings.Join(silent, ", ") + " did not answer."
-	}
-	if len(p.Refusals) > 0 {
-		return "This plan may not run."
-	}
-	if p.Empty() {
-		return "Nothing to do: all clusters are as the topology says."
-	}
-	text := fmt.Sprintf("Objects: %d to create, %d to update, %d to delete. Replicas: ", p.Summary.Create, p.Summary.Update, p.Summary.Delete)
-	if p.Summary.Added > 0 {
-		text += count(p.Summary.Added, "starts, ", "start, ")
-	}
-	return text + restarts(p) + "."
-}
-
-func restarts(p *planner.Plan) string {
-	switch n := p.Summary.Disruptive; n {
-	case 0:
-		return "none restarts"
-	case 1:
-		return "1 restarts"
-	default:
-		return fmt.Sprintf("%d restart%s", n, pace(p))
-	}
-}
-
-func pace(p *planner.Plan) string {
-	together := slices.ContainsFunc(p.Steps, func(s planner.Step) bool { return len(s.Disrupts) > 1 })
-	if together {
-		return ""
-	}
-	return ", one at a time"
 }

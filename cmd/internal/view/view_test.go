@@ -14,6 +14,7 @@ import (
 )
 
 func samplePlan() *planner.Plan {
+	between := regions.Exposure{Survives: map[regions.Failure]bool{"node": true, "zone": true, "region": true}, Slack: 2}
 	exposure := regions.Exposure{Survives: map[regions.Failure]bool{"node": true, "zone": true, "region": false}, Slack: 1}
 	id := regions.ReplicaID{Cluster: "use1", Pool: "bank", Ordinal: 2}
 	image := planner.FieldChange{Path: "spec.image", Before: "db:v1", After: "db:v2"}
@@ -35,8 +36,8 @@ func samplePlan() *planner.Plan {
 		},
 		Steps: []planner.Step{
 			{ID: "use1/partition/bank-2", Kind: planner.KindPartition, Summary: "update use1/bank-2", Why: "image v1 → v2", Disrupts: []regions.ReplicaID{id}, Exposure: &exposure},
-			{ID: "use1/partition/bank-2/gate", Kind: planner.KindProbe, Summary: "healthy"},
-			{ID: "use1/partition/bank-2/soak", Kind: planner.KindSoak, Summary: "stay", Payload: planner.Payload{Duration: "30s"}},
+			{ID: "use1/partition/bank-2/gate", Kind: planner.KindProbe, Summary: "healthy", Exposure: &between},
+			{ID: "use1/partition/bank-2/soak", Kind: planner.KindSoak, Summary: "stay", Exposure: &between, Payload: planner.Payload{Duration: "30s"}},
 			{ID: "use1/rest/bank", Kind: planner.KindPartition, Summary: "hold use1/bank at partition 3"},
 		},
 		Summary: planner.Summary{Update: 2, Disruptive: 1},
@@ -65,7 +66,7 @@ Changes
 
 Steps
    ·  hold Lease bank/quorate-bank in use1, usw1
-   1–3  update use1/bank-2, gate, soak 30s  any zone may be lost, not a region  image v1 → v2
+   1–3  update use1/bank-2, gate, soak 30s  any zone may be lost, not a region; then any region  image v1 → v2
    4    hold use1/bank at partition 3
 
 Objects: 0 to create, 2 to update, 0 to delete. Replicas: 1 restarts.

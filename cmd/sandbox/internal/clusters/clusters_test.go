@@ -135,7 +135,7 @@ func TestTheKubeconfigIsSelfContainedAndNamedAsTheClusters(t *testing.T) {
 }
 
 func TestEachClusterReportsAllFailures(t *testing.T) {
-	err := eachCluster(testSpec().Clusters, func(c state.Cluster) error { return errors.New("no " + c.Name) })
+	err := EachCluster(testSpec().Clusters, func(c state.Cluster) error { return errors.New("no " + c.Name) })
 	if err == nil || !strings.Contains(err.Error(), "no use1") || !strings.Contains(err.Error(), "no euw1") {
 		t.Errorf("%v", err)
 	}

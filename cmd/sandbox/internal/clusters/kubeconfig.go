@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -29,12 +28,17 @@ func (m Manager) kubeconfigOf(cluster string) (*clientcmdapi.Config, error) {
 	return config, nil
 }
 
-// WriteKubeconfig merges the clusters into one self-contained file: each context, cluster entry and
-// user is named exactly as the cluster; the first cluster is the current context.
+// WriteKubeconfig merges the clusters into one self-contained file.
 func (m Manager) WriteKubeconfig(spec *state.Spec) error {
+	return MergeKubeconfigs(m.Dir, spec, m.kubeconfigOf)
+}
+
+// MergeKubeconfigs merges what configOf gives for each cluster into the sandbox's kubeconfig: each
+// context, cluster entry and user is named exactly as the cluster; the first cluster is the current context.
+func MergeKubeconfigs(dir state.Dir, spec *state.Spec, configOf func(cluster string) (*clientcmdapi.Config, error)) error {
 	merged := clientcmdapi.NewConfig()
 	for _, cluster := range spec.Clusters {
-		config, err := m.kubeconfigOf(cluster.Name)
+		config, err := configOf(cluster.Name)
 		if err != nil {
 			return err
 		}
@@ -51,7 +55,7 @@ func (m Manager) WriteKubeconfig(spec *state.Spec) error {
 	if err != nil {
 		return fmt.Errorf("encode the kubeconfig of sandbox %s: %w", spec.Name, err)
 	}
-	return state.WriteFile(m.Dir.Kubeconfig(), data)
+	return state.WriteFile(dir.Kubeconfig(), data)
 }
 
 // client connects to one cluster.
@@ -60,15 +64,15 @@ func (m Manager) client(cluster string) (*kubernetes.Clientset, error) {
 	if err != nil {
 		return nil, err
 	}
-	restConfig, err := clientcmd.NewDefaultClientConfig(*config, nil).ClientConfig()
+	return NewClient(cluster, *config)
+}
+
+// NewClient connects to a cluster without client-go's own rate limit, which would slow its start.
+func NewClient(cluster string, from clientcmdapi.Config) (*kubernetes.Clientset, error) {
+	config, err := clientcmd.NewDefaultClientConfig(from, nil).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("read the credentials of cluster %s: %w", cluster, err)
 	}
-	return newClient(restConfig)
-}
-
-// newClient connects without client-go's own rate limit, which would slow a cluster's start.
-func newClient(config *rest.Config) (*kubernetes.Clientset, error) {
 	config.QPS = -1
 	config.Timeout = requestTimeout
 	client, err := kubernetes.NewForConfig(config)

@@ -35,7 +35,7 @@ func (m Manager) createdFile(cluster string) string {
 // Up makes or starts every cluster of the sandbox, all at once, and leaves those alone that run.
 // One cluster's failure does not stop the others; all failures are reported.
 func (m Manager) Up(ctx context.Context, spec *state.Spec, narrate io.Writer) error {
-	return eachCluster(spec.Clusters, func(cluster state.Cluster) error {
+	return EachCluster(spec.Clusters, func(cluster state.Cluster) error {
 		started := time.Now()
 		did, err := m.ensure(ctx, spec, cluster)
 		if err != nil {
@@ -46,8 +46,8 @@ func (m Manager) Up(ctx context.Context, spec *state.Spec, narrate io.Writer) er
 	})
 }
 
-// eachCluster runs do for all clusters at once and gathers what failed, in the clusters' order.
-func eachCluster(clusters []state.Cluster, do func(state.Cluster) error) error {
+// EachCluster runs do for all clusters at once and gathers what failed, in the clusters' order.
+func EachCluster(clusters []state.Cluster, do func(state.Cluster) error) error {
 	failures := make([]error, len(clusters))
 	var group sync.WaitGroup
 	for i, cluster := range clusters {
@@ -85,7 +85,7 @@ func (m Manager) ensure(ctx context.Context, spec *state.Spec, cluster state.Clu
 	if err != nil {
 		return did, err
 	}
-	if err := waitServing(ctx, client, cluster.Name); err != nil {
+	if err := WaitServing(ctx, client, cluster.Name); err != nil {
 		return did, err
 	}
 	supervised, stop := context.WithCancel(ctx)
@@ -180,7 +180,7 @@ func (m Manager) Start(ctx context.Context, spec *state.Spec, cluster state.Clus
 
 // Stop ends the whole control plane of a cluster and keeps its data. What it played (pods, the
 // database's nodes) is not told: as when a real control plane fails, it runs on unobserved.
-func (m Manager) Stop(ctx context.Context, cluster state.Cluster) error {
+func (m Manager) Stop(ctx context.Context, _ *state.Spec, cluster state.Cluster) error {
 	if fileExists(m.createdFile(cluster.Name)) {
 		if err := m.kwokctl(ctx, "stop", "cluster", "--name", cluster.Name); err != nil {
 			return fmt.Errorf("stop cluster %s: %w", cluster.Name, err)

@@ -140,7 +140,7 @@ func waitUsable(ctx context.Context, client kubernetes.Interface, cluster state.
 		}
 		ready := 0
 		for i := range nodes.Items {
-			if usable(&nodes.Items[i]) {
+			if Usable(&nodes.Items[i]) {
 				ready++
 			}
 		}
@@ -158,8 +158,8 @@ func waitUsable(ctx context.Context, client kubernetes.Interface, cluster state.
 	return nil
 }
 
-// usable tells whether pods can be put on the node.
-func usable(node *corev1.Node) bool {
+// Usable tells whether pods can be put on the node.
+func Usable(node *corev1.Node) bool {
 	for _, taint := range node.Spec.Taints {
 		if taint.Key == corev1.TaintNodeNotReady || taint.Key == corev1.TaintNodeUnreachable {
 			return false

@@ -22,7 +22,17 @@ type Health struct {
 	Server     string   `json:"server"`
 	NodesReady int      `json:"nodes_ready"`
 	Nodes      int      `json:"nodes"`
-	Components []string `json:"components"` // processes that run
+	Components []string `json:"components"` // processes that run; with real containers, places
+	Places     []Place  `json:"places,omitempty"`
+}
+
+// Place is where a control plane or a node of a cluster with real containers runs.
+type Place struct {
+	Name    string `json:"name"`
+	Zone    string `json:"zone,omitempty"` // of a node
+	Address string `json:"address"`
+	Pods    string `json:"pods,omitempty"` // of a node: the network of its pods
+	Runs    bool   `json:"runs"`
 }
 
 // States of a cluster.
@@ -42,7 +52,7 @@ func (m Manager) Health(ctx context.Context, spec *state.Spec) ([]Health, error)
 	for i, cluster := range spec.Clusters {
 		place[cluster.Name] = i
 	}
-	err := eachCluster(spec.Clusters, func(cluster state.Cluster) error {
+	err := EachCluster(spec.Clusters, func(cluster state.Cluster) error {
 		health, err := m.healthOf(ctx, cluster)
 		all[place[cluster.Name]] = health
 		return err
@@ -78,7 +88,7 @@ func (m Manager) healthOf(ctx context.Context, cluster state.Cluster) (Health, e
 		return health, nil //nolint:nilerr // not answering is the state that is reported
 	}
 	for i := range nodes.Items {
-		if usable(&nodes.Items[i]) {
+		if Usable(&nodes.Items[i]) {
 			health.NodesReady++
 		}
 	}
@@ -88,8 +98,8 @@ func (m Manager) healthOf(ctx context.Context, cluster state.Cluster) (Health, e
 	return health, nil
 }
 
-// waitServing waits until the API server says that it is ready.
-func waitServing(ctx context.Context, client kubernetes.Interface, cluster string) error {
+// WaitServing waits until the API server says that it is ready.
+func WaitServing(ctx context.Context, client kubernetes.Interface, cluster string) error {
 	var last error
 	err := wait.PollUntilContextCancel(ctx, readyPoll, true, func(ctx context.Context) (bool, error) {
 		last = client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()

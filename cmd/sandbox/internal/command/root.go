@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"quorate.dev/quorate/cmd/sandbox/internal/binaries"
-	"quorate.dev/quorate/cmd/sandbox/internal/clusters"
 	"quorate.dev/quorate/cmd/sandbox/internal/state"
 )
 
@@ -43,7 +42,12 @@ func Run(args []string, sources fs.FS, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
+	err := root.ExecuteContext(ctx)
+	var code exitCode
+	if errors.As(err, &code) {
+		return int(code)
+	}
+	if err != nil {
 		fmt.Fprintf(stderr, "sandbox: %v\n", err)
 		return 1
 	}
@@ -68,18 +72,14 @@ func (a *app) root() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&a.name, "name", state.DefaultName, "which sandbox; several run side by side")
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", defaultTimeout, "give up waiting after this long")
-	root.AddCommand(a.build(), a.up(), a.down(), a.status(), a.kubeconfig(), a.stop(), a.start(), a.play(), a.db())
+	root.AddCommand(a.build(), a.up(), a.down(), a.status(), a.kubeconfig(), a.stop(), a.start(), a.play(), a.db(), a.witness(), a.preflight())
+	root.AddCommand(a.linuxCommands()...)
 	return root
 }
 
 // deadline bounds a command's waits.
 func (a *app) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, a.timeout, fmt.Errorf("not done within %s (see --timeout)", a.timeout))
-}
-
-// manager gives the cluster manager of the sandbox, with the binaries that it was made with.
-func (a *app) manager(spec *state.Spec) clusters.Manager {
-	return clusters.Manager{Dir: a.dir, Binaries: binaries.Set{Dir: spec.Binaries}}
 }
 
 // locked runs do while no other command changes the sandbox.
@@ -94,19 +94,24 @@ func (a *app) locked(ctx context.Context, do func() error) (err error) {
 
 // build is `sandbox build`.
 func (a *app) build() *cobra.Command {
-	var printPath bool
+	var printPath, containers bool
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build the control plane and its tools into the cache (about 10 minutes on two cores the first time)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			set, err := binaries.Ensure(cmd.Context(), a.paths.Cache, a.sources, a.stderr)
+			ensure := binaries.Ensure
+			if containers {
+				ensure = binaries.EnsureContainers
+			}
+			set, err := ensure(cmd.Context(), a.paths.Cache, a.sources, a.stderr)
 			if err == nil && printPath {
 				fmt.Fprintln(a.stdout, set.Dir)
 			}
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&containers, "containers", false, "also what the containers runtime needs (about 8 minutes more the first time)")
 	cmd.Flags().BoolVar(&printPath, "print-path", false, "print the directory of the binaries")
 	return cmd
 }
@@ -131,4 +136,4 @@ func (a *app) kubeconfig() *cobra.Command {
 }
 
 // errSandboxDiffers is why `up` does not touch a sandbox of another shape.
-var errSandboxDiffers = errors.New("exists with other clusters or feature gates")
+var errSandboxDiffers = errors.New("exists with other clusters, feature gates, runtime or nodes")

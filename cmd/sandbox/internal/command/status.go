@@ -25,6 +25,11 @@ type statusDocument struct {
 	Player        bool              `json:"player"`
 	Kubeconfig    string            `json:"kubeconfig,omitempty"`
 	Clusters      []clusters.Health `json:"clusters"`
+
+	// With real containers.
+	Runtime    string            `json:"runtime,omitempty"`
+	Outside    []clusters.Place  `json:"outside,omitempty"`
+	Partitions []state.Partition `json:"partitions,omitempty"`
 }
 
 // status is `sandbox status`.
@@ -70,14 +75,22 @@ func (a *app) readStatus(ctx context.Context) (statusDocument, error) {
 	if err != nil {
 		return document, err
 	}
-	if document.Clusters, err = a.manager(spec).Health(ctx, spec); err != nil {
+	runtime, err := a.runtime(spec)
+	if err != nil {
+		return document, err
+	}
+	if document.Clusters, err = runtime.Health(ctx, spec); err != nil {
 		return document, err
 	}
 	document.Kubeconfig = a.dir.Kubeconfig()
-	if document.Player, err = player.Runs(a.dir); err != nil {
+	document.Up = true
+	if spec.Runtime == state.Containers {
+		document.Runtime, document.Outside, document.Partitions = spec.Runtime, outsideOf(spec), spec.Partitions
+	} else if document.Player, err = player.Runs(a.dir); err != nil {
 		return document, err
+	} else {
+		document.Up = document.Player
 	}
-	document.Up = document.Player
 	for _, cluster := range document.Clusters {
 		document.Up = document.Up && cluster.State == clusters.Running
 	}
@@ -94,6 +107,11 @@ func (d statusDocument) writeText(out io.Writer) error {
 	fmt.Fprintln(table, "CLUSTER\tREGION\tSTATE\tNODES READY\tSERVER\tZONES")
 	for _, c := range d.Clusters {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d/%d\t%s\t%s\n", c.Name, c.Region, c.State, c.NodesReady, c.Nodes, c.Server, strings.Join(c.Zones, ","))
+	}
+	if d.Runtime == state.Containers {
+		d.writePlaces(table)
+		fmt.Fprintf(table, "\nkubeconfig: %s\n", d.Kubeconfig)
+		return table.Flush()
 	}
 	player := "stopped"
 	if d.Player {
@@ -117,12 +135,11 @@ func writeJSON(out io.Writer, document any) error {
 func (a *app) stop() *cobra.Command {
 	return &cobra.Command{
 		Use:   "stop CLUSTER",
-		Short: "Stop the whole control plane of a cluster; its data is kept, and what it runs goes on unobserved",
+		Short: "Stop the whole control plane of a cluster, with real containers also its nodes; data is kept",
+		Long:  "Stop the whole control plane of a cluster; its data is kept. What a simulated cluster plays goes on unobserved. With real\ncontainers the nodes end as well, at once, as in a region that loses its power.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withCluster(cmd.Context(), args[0], func(ctx context.Context, m clusters.Manager, _ *state.Spec, c state.Cluster) error {
-				return m.Stop(ctx, c)
-			})
+			return a.withCluster(cmd.Context(), args[0], runtime.Stop)
 		},
 	}
 }
@@ -134,15 +151,13 @@ func (a *app) start() *cobra.Command {
 		Short: "Start a stopped cluster and wait until its nodes are Ready",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withCluster(cmd.Context(), args[0], func(ctx context.Context, m clusters.Manager, spec *state.Spec, c state.Cluster) error {
-				return m.Start(ctx, spec, c)
-			})
+			return a.withCluster(cmd.Context(), args[0], runtime.Start)
 		},
 	}
 }
 
 // withCluster runs do on one cluster of the sandbox, under the sandbox's lock.
-func (a *app) withCluster(ctx context.Context, name string, do func(context.Context, clusters.Manager, *state.Spec, state.Cluster) error) error {
+func (a *app) withCluster(ctx context.Context, name string, do func(runtime, context.Context, *state.Spec, state.Cluster) error) error {
 	ctx, cancel := a.deadline(ctx)
 	defer cancel()
 	return a.locked(ctx, func() error {
@@ -154,6 +169,10 @@ func (a *app) withCluster(ctx context.Context, name string, do func(context.Cont
 		if err != nil {
 			return err
 		}
-		return do(ctx, a.manager(spec), spec, cluster)
+		runtime, err := a.runtime(spec)
+		if err != nil {
+			return err
+		}
+		return do(runtime, ctx, spec, cluster)
 	})
 }

@@ -3,6 +3,8 @@
 package state
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -135,3 +137,22 @@ func (d Dir) Exists() bool {
 	_, err := os.Stat(d.Path)
 	return err == nil
 }
+
+// Tag tells sandboxes apart machine-wide, in the names of network links and cgroups: two of the same
+// name can live in different directories. 8 hexadecimal digits.
+func (d Dir) Tag() string {
+	sum := sha256.Sum256([]byte(d.Path))
+	return hex.EncodeToString(sum[:4])
+}
+
+// Place is the directory of one place of a sandbox with real containers: configuration, logs, data.
+func (d Dir) Place(name string) string { return filepath.Join(d.Path, "places", name) }
+
+// Credentials is where a cluster of real containers keeps its certificates and keys.
+func (d Dir) Credentials(cluster string) string { return filepath.Join(d.Path, "credentials", cluster) }
+
+// Volumes holds the persistent volumes of a cluster of real containers; all its nodes share them.
+func (d Dir) Volumes(cluster string) string { return filepath.Join(d.Path, "volumes", cluster) }
+
+// Images holds the image archives that the nodes import when they start.
+func (d Dir) Images() string { return filepath.Join(d.Path, "images") }

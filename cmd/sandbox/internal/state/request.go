@@ -14,6 +14,8 @@ import (
 type Request struct {
 	Clusters     []RequestedCluster `json:"clusters"`
 	FeatureGates string             `json:"featureGates,omitempty"`
+	Runtime      string             `json:"runtime,omitempty"` // Simulated (default) or Containers
+	Nodes        int                `json:"nodes,omitempty"`   // real nodes of each cluster, for Containers; default 1
 }
 
 // RequestedCluster is one cluster of a Request. Zones default to <region>-a, -b, …
@@ -79,6 +81,9 @@ func (r Request) Spec(name string, zonesPerRegion, nodesPerZone int) (*Spec, err
 		}
 		seen[cluster.Name] = true
 		spec.Clusters = append(spec.Clusters, cluster)
+	}
+	if err := r.runtime(spec); err != nil {
+		problems = multierror.Append(problems, err)
 	}
 	return spec, problems.ErrorOrNil()
 }

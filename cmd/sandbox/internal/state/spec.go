@@ -24,6 +24,31 @@ type Spec struct {
 	AdminPort     int       `json:"admin_port"`              // the player's, for `sandbox db`
 	AdminToken    string    `json:"admin_token"`             // what a caller of AdminPort must show
 	Clusters      []Cluster `json:"clusters"`
+
+	// What follows is for the runtime Containers alone.
+	Runtime    string      `json:"runtime,omitempty"`    // empty is Simulated
+	Nodes      int         `json:"nodes,omitempty"`      // real nodes of each cluster
+	Network    string      `json:"network,omitempty"`    // the block of package addresses that the sandbox has
+	Outside    []string    `json:"outside,omitempty"`    // places of clients, in the order of their addresses
+	Partitions []Partition `json:"partitions,omitempty"` // in force now
+}
+
+// Runtimes of a sandbox.
+const (
+	Simulated  = "simulated"  // KWOK's nodes and a player
+	Containers = "containers" // real kubelets and containers, in namespaces of this machine
+)
+
+// Partition keeps two sides apart; each is a cluster or an outside place.
+type Partition struct {
+	From   string `json:"from"`
+	To     string `json:"to"`
+	OneWay bool   `json:"one_way,omitempty"` // From cannot open connections to To, To still can to From
+}
+
+// Is tells whether the partition is between these two, in either order.
+func (p Partition) Is(a, b string) bool {
+	return (p.From == a && p.To == b) || (p.From == b && p.To == a)
 }
 
 // Cluster is one Kubernetes cluster of a sandbox.
@@ -68,7 +93,7 @@ func (s *Spec) Cluster(name string) (Cluster, error) {
 
 // SameShape tells whether both describe the same clusters, whatever ports they got.
 func (s *Spec) SameShape(other *Spec) bool {
-	return s.FeatureGates == other.FeatureGates && slices.EqualFunc(s.Clusters, other.Clusters, func(a, b Cluster) bool {
+	return s.FeatureGates == other.FeatureGates && s.Runtime == other.Runtime && s.Nodes == other.Nodes && slices.EqualFunc(s.Clusters, other.Clusters, func(a, b Cluster) bool {
 		return a.Name == b.Name && a.Region == b.Region && slices.Equal(a.Zones, b.Zones) && a.NodesPerZone == b.NodesPerZone
 	})
 }

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+
+	"quorate.dev/quorate/dns/serve"
+	"quorate.dev/quorate/regions"
+	"quorate.dev/quorate/regions/kube"
+)
+
+// noWay is a cluster for which there is no client.
+type noWay struct{}
+
+func (noWay) Client() (kubernetes.Interface, <-chan struct{}, error) {
+	return nil, nil, errors.New("no client in this test")
+}
+
+// TestInsiderReady: once its own cluster was read, after a moment for the others that can be asked; and then for good.
+func TestInsiderReady(t *testing.T) {
+	topology := &regions.Topology{Metadata: regions.Metadata{Name: "bank"}, Spec: regions.Spec{
+		DNS: regions.DNS{Zone: "bank.db.example.com"},
+		Regions: []regions.Region{{Name: "us", Clusters: []regions.Cluster{
+			{Name: "use1", Namespace: "bank", Replicas: 1}, {Name: "usw1", Namespace: "bank", Replicas: 1},
+		}}},
+	}}
+	services := map[string]string{"bank": "bank"}
+	server, err := serve.New(serve.Config{Topology: topology, Now: time.Now, Sources: []serve.Source{
+		{Cluster: "use1", Namespace: "bank", Client: fake.NewClientset(), Services: services},
+		{Cluster: "usw1", Namespace: "bank", Connector: noWay{}, Services: services},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Unix(1_700_000_000, 0)
+	otherErr := errors.New("there are no credentials yet")
+	in := &insider{
+		topology: topology, own: "use1", server: server, records: map[string]regions.Record{},
+		app: &app{process: &process{now: func() time.Time { return now }}},
+		ways: map[string]clusterWay{
+			"use1": func() (*kube.Cluster, <-chan struct{}, error) { return nil, nil, nil },
+			"usw1": func() (*kube.Cluster, <-chan struct{}, error) { return nil, nil, otherErr },
+		},
+	}
+	expect := func(want string) {
+		t.Helper()
+		err := in.ready()
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("ready: got %v, want %q", err, want)
+		}
+	}
+	expect("the record of cluster use1")
+	in.records["use1"] = regions.Record{}
+	expect("the EndpointSlices of cluster use1")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- server.Run(ctx) }()
+	for deadline := time.Now().Add(30 * time.Second); !server.Synced("use1") && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	expect("") // nobody waits for a cluster to which there is no way
+	otherErr = nil
+	expect("cluster usw1 is being read")
+	now = now.Add(othersGrace)
+	expect("") // it may be unreachable
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

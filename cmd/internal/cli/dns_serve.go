@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"quorate.dev/quorate/dns"
+	"quorate.dev/quorate/regions"
+)
+
+// serveOptions are the flags of `dns serve`.
+type serveOptions struct {
+	manifests bool
+	cluster   string // of the manifests; empty: all
+	inCluster inClusterOptions
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer for the zone, with authority, from watches of all clusters",
+		Long: "serve is a standing authority for the deployment's zone: UDP and TCP, from EndpointSlice watches of\n" +
+			"all clusters. A cluster that cannot be reached keeps its last known records; the names of one that was\n" +
+			"never read are answered with SERVFAIL, never with NXDOMAIN. It runs until it is interrupted.\n\n" +
+			"With --in-cluster it is the authority inside one cluster, as spec.dns.publish.serve.inCluster puts it\n" +
+			"there: it watches that cluster by its pod's ServiceAccount and the others by the credentials that\n" +
+			"quorate apply issues, and needs no more than EndpointSlices and the deployment's record. With --manifests\n" +
+			"it serves nothing and prints the objects of that authority, as the overlays hold them.",
+		Example: "  quorate dns serve\n  quorate dns serve --listen 127.0.0.1:5300\n  quorate dns serve --manifests --cluster use1",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.serve(cmd, o) },
+	}
+	flags := cmd.Flags()
+	in := &o.inCluster
+	flags.StringVar(&in.listen, "listen", "", fmt.Sprintf("`host:port` to answer on (default: spec.dns.publish.serve.listen; 127.0.0.1:%d with --in-cluster)", regions.AuthorityPort))
+	flags.StringVar(&in.cluster, "in-cluster", "", "the `cluster` that this process runs in")
+	flags.StringVar(&in.credentials, "credentials", regions.CredentialsDir, "with --in-cluster: the `directory` of the credentials for the other clusters; it may fill later")
+	flags.StringVar(&in.health, "health", "", "with --in-cluster: `host:port` to answer /livez and /readyz on (default: nowhere)")
+	flags.StringToStringVar(&in.services, "service", nil, "with --in-cluster: the governing Service of each pool, as `pool=service`")
+	flags.BoolVar(&o.manifests, "manifests", false, "print the objects of the authority inside the clusters, and serve nothing")
+	flags.StringVar(&o.cluster, "cluster", "", "with --manifests: the `cluster` whose objects are printed (default: all)")
+	cmd.MarkFlagsMutuallyExclusive("manifests", "in-cluster")
+	cmd.MarkFlagsMutuallyExclusive("manifests", "listen")
+	return cmd
+}
+
+// serve chooses between the three things that the command does, and refuses flags that
+// would have no effect.
+func (a *app) serve(cmd *cobra.Command, o serveOptions) error {
+	needs := map[string]string{"cluster": "manifests", "credentials": "in-cluster", "health": "in-cluster", "service": "in-cluster"}
+	for _, flag := range []string{"cluster", "credentials", "health", "service"} {
+		if cmd.Flags().Changed(flag) && !cmd.Flags().Changed(needs[flag]) {
+			return invalidInput{fmt.Errorf("--%s has no effect without --%s", flag, needs[flag])}
+		}
+	}
+	switch {
+	case o.manifests:
+		return a.dnsManifests(o.cluster)
+	case cmd.Flags().Changed("in-cluster"):
+		return a.dnsServeInCluster(cmd.Context(), o.inCluster)
+	}
+	return a.dnsServe(cmd.Context(), o.inCluster.listen)
+}
+
+func (a *app) dnsServe(ctx context.Context, listen string) error {
+	w, observed, server, err := a.authorityFor(ctx, true)
+	if err != nil {
+		return err
+	}
+	if listen == "" {
+		listen = listenAddress(w)
+	}
+	if listen == "" {
+		return invalidInput{errors.New("no address to listen on: set spec.dns.publish.serve.listen or pass --listen")}
+	}
+	address, err := server.Listen(ctx, listen)
+	if err != nil {
+		return fmt.Errorf("serve zone %s: %w", w.topology.Spec.DNS.Zone, err)
+	}
+	for _, o := range observed {
+		if o.Unreachable != "" {
+			fmt.Fprintf(a.err, "%s does not answer yet; its names are answered with SERVFAIL until it does: %s\n", o.Cluster, o.Unreachable)
+		}
+	}
+	fmt.Fprintf(a.err, "serving %s at %s (UDP and TCP)\n", dns.Canonical(w.topology.Spec.DNS.Zone), address)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go w.followSlots(ctx, server)
+	return server.Run(ctx)
+}
+
+func listenAddress(w *wired) string {
+	for _, p := range w.topology.Spec.DNS.Publish {
+		if p.Serve != nil && p.Serve.Listen != "" {
+			return p.Serve.Listen
+		}
+	}
+	return ""
+}

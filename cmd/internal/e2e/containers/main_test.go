@@ -1,0 +1,40 @@
+package containers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// tools are the programs that the tests drive.
+var tools struct{ quorate, sandbox, kubectl string }
+
+func TestMain(m *testing.M) {
+	tools.sandbox, tools.kubectl = os.Getenv("QUORATE_SANDBOX"), os.Getenv("QUORATE_KUBECTL")
+	if tools.sandbox == "" || tools.kubectl == "" || os.Getenv("QUORATE_CONTAINERS") == "" {
+		fmt.Println("skipped: tests with real containers need QUORATE_CONTAINERS, QUORATE_SANDBOX and QUORATE_KUBECTL; `make test` sets them")
+		os.Exit(0)
+	}
+	os.Exit(run(m))
+}
+
+// run gives every test a quorate that runs from an image, too: static.
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "quorate-containers-")
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	tools.quorate = filepath.Join(dir, "quorate")
+	build := exec.Command("go", "build", "-trimpath", "-o", tools.quorate, "quorate.dev/quorate/cmd/quorate")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Printf("build quorate: %v\n%s", err, out)
+		return 1
+	}
+	defer downAll()
+	return m.Run()
+}

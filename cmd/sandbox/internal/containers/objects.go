@@ -1,0 +1,69 @@
+//go:build linux
+
+package containers
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/rest"
+)
+
+// fieldManager is who the objects of `up` belong to.
+const fieldManager = "quorate-sandbox"
+
+// decode reads YAML documents into objects.
+func decode(documents []byte) ([]*unstructured.Unstructured, error) {
+	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(documents), 4096)
+	var objects []*unstructured.Unstructured
+	for {
+		object := &unstructured.Unstructured{}
+		err := decoder.Decode(object)
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the objects of a cluster: %w", err)
+		}
+		if len(object.Object) > 0 {
+			objects = append(objects, object)
+		}
+	}
+}
+
+// create makes an object unless there is one of that name, which is left as it is: it may have been
+// changed on purpose.
+func create(ctx context.Context, client rest.Interface, object *unstructured.Unstructured) error {
+	body, err := object.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("encode %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	err = client.Post().AbsPath(collection(object)).Param("fieldManager", fieldManager).
+		SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error()
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("make %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	return nil
+}
+
+// collection is the path of an object's siblings
+// (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris).
+func collection(object *unstructured.Unstructured) string {
+	plural, _ := meta.UnsafeGuessKindToResource(object.GroupVersionKind())
+	base := path.Join("/apis", plural.Group, plural.Version)
+	if plural.Group == "" {
+		base = path.Join("/api", plural.Version)
+	}
+	if object.GetNamespace() != "" {
+		base = path.Join(base, "namespaces", object.GetNamespace())
+	}
+	return path.Join(base, plural.Resource)
+}

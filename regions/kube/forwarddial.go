@@ -1,0 +1,58 @@
+package kube
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	portforwardconst "k8s.io/apimachinery/pkg/util/portforward"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+	"k8s.io/client-go/transport/websocket"
+	"k8s.io/klog/v2"
+	"k8s.io/streaming/pkg/httpstream"
+	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
+)
+
+// dialForward opens a connection to a pod: SPDY over WebSocket (KEP-4006), or plain SPDY where the
+// server has no WebSocket. client-go's own dialers take no context, and so could hang for ever.
+func (c *Cluster) dialForward(ctx context.Context, namespace, pod string) (httpstream.Connection, error) {
+	location := c.clientset.CoreV1().RESTClient().Post().
+		Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()
+	conn, err := c.forwardOverWebSocket(ctx, location)
+	if httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err) {
+		return c.forwardOverSPDY(ctx, location)
+	}
+	return conn, err
+}
+
+func (c *Cluster) forwardOverWebSocket(ctx context.Context, location *url.URL) (httpstream.Connection, error) {
+	transport, holder, err := websocket.RoundTripperFor(c.config)
+	if err != nil {
+		return nil, err
+	}
+	// A WebSocket handshake is a GET (RFC 6455 section 4.1).
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := websocket.Negotiate(transport, holder, request, portforwardconst.WebsocketsSPDYTunnelingPortForwardV1)
+	if err != nil {
+		return nil, err
+	}
+	tunnel := portforward.NewTunnelingConnectionWithLogger(klog.FromContext(ctx), conn)
+	return streamspdy.NewClientConnectionWithPings(tunnel, portforward.PingPeriod)
+}
+
+func (c *Cluster) forwardOverSPDY(ctx context.Context, location *url.URL) (httpstream.Connection, error) {
+	transport, upgrader, err := spdy.RoundTripperFor(c.config)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, location.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	conn, _, err := spdy.NegotiateStreaming(upgrader, &http.Client{Transport: transport}, request, portforwardconst.PortForwardV1Name)
+	return conn, err
+}
