@@ -16,7 +16,9 @@ func (b *builder) applySite(s site) {
 	}
 	refs := b.toApply(s)
 	namespaces := slices.DeleteFunc(slices.Clone(refs), func(r regions.ObjectRef) bool { return r.Kind != "Namespace" })
-	rest := slices.DeleteFunc(slices.Clone(refs), func(r regions.ObjectRef) bool { return r.Kind == "Namespace" })
+	rest := slices.DeleteFunc(slices.Clone(refs), func(r regions.ObjectRef) bool {
+		return r.Kind == "Namespace" || b.startsAuthority(s, r)
+	})
 	before := ""
 	if len(namespaces) > 0 {
 		before = b.add(Step{
@@ -111,7 +113,7 @@ func (b *builder) shared(s site) []regions.ObjectRef {
 func (b *builder) applySummary(s site, refs []regions.ObjectRef) string {
 	created, updated := 0, 0
 	for _, c := range b.plan.Objects {
-		if c.Cluster != s.cluster.Name || c.Object.Kind == "Namespace" {
+		if c.Cluster != s.cluster.Name || !slices.ContainsFunc(refs, func(r regions.ObjectRef) bool { return refersTo(r, c.Object) }) {
 			continue
 		}
 		switch c.Action {

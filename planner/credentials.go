@@ -130,13 +130,17 @@ func (b *builder) standAuthority() {
 			Summary: due.Summary(), Why: due.Why, Payload: Payload{Peers: due.Peers},
 		}, applied...))
 	}
+	before := slices.Concat(applied, credentials)
+	for _, s := range b.sites {
+		before = append(before, b.startAuthority(s, slices.Concat(applied, credentials))...)
+	}
 	for _, s := range b.sites {
 		if why := b.mustStand(s); why != "" {
 			standing = append(standing, b.add(Step{
 				ID: s.cluster.Name + "/authority", Kind: KindVerifyDNS, Cluster: s.cluster.Name, Region: s.region,
 				Summary: "the authority of " + s.cluster.Name + " answers for the zone", Why: why,
 				Payload: Payload{Condition: ConditionStanding},
-			}, slices.Concat(applied, credentials)...))
+			}, before...))
 		}
 	}
 	if len(standing) > 0 {
@@ -144,6 +148,32 @@ func (b *builder) standAuthority() {
 	} else if len(credentials) > 0 {
 		b.ends = credentials
 	}
+}
+
+// startAuthority makes the authority's Deployment where there is none, once its credentials
+// are in place: a kubelet takes a minute or so to bring a Secret into a pod that runs already. It
+// returns the step's ID, or nothing.
+func (b *builder) startAuthority(s site, before []string) []string {
+	if s.silent() {
+		return nil
+	}
+	refs := slices.DeleteFunc(b.toApply(s), func(r regions.ObjectRef) bool { return !b.startsAuthority(s, r) })
+	if len(refs) == 0 {
+		return nil
+	}
+	return []string{b.add(Step{
+		ID: s.cluster.Name + "/apply/authority", Kind: KindApply, Cluster: s.cluster.Name, Region: s.region,
+		Summary: "start the authority of " + s.cluster.Name, Why: "its credentials are in place",
+		Payload: Payload{Objects: refs},
+	}, before...)}
+}
+
+// startsAuthority tells the Deployment of an authority that does not exist yet.
+func (b *builder) startsAuthority(s site, ref regions.ObjectRef) bool {
+	if ref.Kind != "Deployment" || s.obs.State.Authority != nil && s.obs.State.Authority.Exists {
+		return false
+	}
+	return slices.ContainsFunc(s.desired, func(object map[string]any) bool { return RefOf(object) == ref && ofAuthority(object) })
 }
 
 // seen are the states of the clusters that answered; offline, of empty ones.

@@ -130,7 +130,8 @@ func TestAuthorityGoesFirst(t *testing.T) {
 		for _, s := range p.Steps {
 			for _, before := range p.Steps {
 				early := before.Kind == planner.KindCredentials || before.Payload.Condition == planner.ConditionStanding
-				late := s.Kind == planner.KindScale || s.Kind == planner.KindWait || s.Kind == planner.KindInit || s.Disruptive() ||
+				early = early && !(startsAuthority(s) && before.Payload.Condition == planner.ConditionStanding)
+				late := startsAuthority(s) || s.Kind == planner.KindScale || s.Kind == planner.KindWait || s.Kind == planner.KindInit || s.Disruptive() ||
 					s.Kind == planner.KindVerifyDNS && s.Payload.Condition == ""
 				if early && late && !reach[s.ID][before.ID] {
 					t.Errorf("%s: step %s may run before %s", name, s.ID, before.ID)

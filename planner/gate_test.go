@@ -109,8 +109,10 @@ func TestJudgeTables(t *testing.T) {
 		want string
 	}{
 		"healthy": {func(*Answer) {}, ""},
-		"one is not healthy": {in(0, `"health":true,"took":"6.1ms"`, `"health":false,"took":"5.0s","error":"context deadline exceeded"`),
-			"the database, asked in eu: kv-0.no.kv.example.com is not healthy (context deadline exceeded)"},
+		"one is not healthy": {
+			in(0, `"health":true,"took":"6.1ms"`, `"health":false,"took":"5.0s","error":"context deadline exceeded"`),
+			"the database, asked in eu: kv-0.no.kv.example.com is not healthy (context deadline exceeded)",
+		},
 		"one does not answer for itself": {in(0, `"health":true,"took":"6.1ms"`, `"took":"6.1ms"`), "kv-0.no.kv.example.com is not healthy"},
 		"one is missing":                 {in(2, "kv-0.no.kv.example.com:2379", "kv-0.xx.kv.example.com:2379"), "kv-0.no.kv.example.com is not among the states yet|http://kv-0.xx.kv.example.com:2379 is among the states and is none of the replicas"},
 		"a stranger":                     {in(1, `"name":"kv-0.no"`, `"name":"kv-9.no"`), "kv-9.no is among the members and is none of the replicas|kv-0.no.kv.example.com is not among the members yet"},
@@ -137,14 +139,18 @@ func TestJudgeTables(t *testing.T) {
 			a.Outputs[0].ExitCode, a.Outputs[0].Stderr = 1, logLine+"Error: unhealthy cluster\n"
 		}, "kv-0.no.kv.example.com is not healthy|the command for its endpoints ended with exit 1: Error: unhealthy cluster"},
 		"fails, with a table that is well": {func(a *Answer) { a.Outputs[2].ExitCode = 1 }, "the command for its states ended with exit 1 and no word"},
-		"fails without a table": {func(a *Answer) {
-			a.Outputs[1] = Output{ExitCode: 1, Stderr: logLine + "Error: context deadline exceeded"}
+		"fails without a table": {
+			func(a *Answer) {
+				a.Outputs[1] = Output{ExitCode: 1, Stderr: logLine + "Error: context deadline exceeded"}
+			},
+			"the command for its members ended with exit 1: Error: context deadline exceeded",
 		},
-			"the command for its members ended with exit 1: Error: context deadline exceeded"},
 		"could not be run": {func(a *Answer) { a.Outputs[1] = Output{Failure: "exec in eu/kv-0: no route"} }, "exec in eu/kv-0: no route"},
 		"nobody to ask":    {func(a *Answer) { *a = Answer{Cluster: "eu", Problem: "no replica is ready"} }, "the database, asked in eu: no replica is ready"},
-		"the regions disagree": {in(1, "11539305337000706507", "11539305337000706509"),
-			"the regions disagree about the members: of kv-0.no eu says ID 11539305337000706509, peerURLs [\"http://kv-0.no.kv.example.com:2380\"]|, no says ID 11539305337000706507"},
+		"the regions disagree": {
+			in(1, "11539305337000706507", "11539305337000706509"),
+			"the regions disagree about the members: of kv-0.no eu says ID 11539305337000706509, peerURLs [\"http://kv-0.no.kv.example.com:2380\"]|, no says ID 11539305337000706507",
+		},
 		"one region does not list it": {in(1, `"name":"kv-0.no"`, `"name":"kv-0.x"`), "of kv-0.no eu says it is none, no says ID 11539305337000706507"},
 	}
 	p := testProfile(t, "etcd")

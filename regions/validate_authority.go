@@ -35,7 +35,7 @@ func (c *checker) authority() {
 func (c *checker) inCluster(path string, in InClusterServe) {
 	for _, image := range []struct{ field, value, example string }{
 		{"image", in.Image, "the image of quorate itself"},
-		{"forwarder", in.Forwarder, "an image of CoreDNS, such as registry.k8s.io/coredns/coredns:v1.15.0"},
+		{"forwarder", in.Forwarder, "an image of CoreDNS, such as registry.example.com/coredns:v1.15.0"},
 	} {
 		at := path + "." + image.field
 		if image.value == "" && !c.written(at) {

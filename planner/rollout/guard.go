@@ -51,6 +51,9 @@ func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, prep
 	waited := false
 	return b.poll(ctx, wait{clusters: b.clusters(), deadline: b.timeout(), recheck: guardRecheck, holds: func(ctx context.Context, _ view) ([]string, error) {
 		fresh, missing := b.inTheWay(ctx, targets)
+		if len(missing) == 0 && waited && b.gated() && !b.mends(fresh, targets) {
+			return nil, errWaited
+		}
 		if len(missing) == 0 && prepare != nil {
 			if err := prepare(ctx, fresh); err != nil {
 				return b.retry(err)
@@ -60,9 +63,6 @@ func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, prep
 		if len(missing) > 0 {
 			waited = true
 			return missing, nil
-		}
-		if waited && b.gated() && !b.mends(fresh, targets) {
-			return nil, errWaited
 		}
 		return b.retry(act(ctx, fresh))
 	}})

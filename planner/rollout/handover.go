@@ -33,12 +33,12 @@ func (s standing) leads() bool { return s.member == s.leader }
 // errMute: the replica's command ran and did not succeed; it is not known whether it leads.
 var errMute = errors.New("it does not answer")
 
-// handOver makes sure that the target does not lead before it is taken down. Where
-// the profile knows of no leader, nothing is promised yet, or the target does not
-// serve, there is nothing to move. It fails where leadership stays.
+// handOver makes sure that the target does not lead before it is taken down. Where the
+// target does not serve, or was updated meanwhile, there is nothing to move. It fails
+// where leadership stays.
 func (u updateStep) handOver(ctx context.Context, seen view) error {
 	target := u.target()
-	if u.Profile.Hooks.Handover == nil || !u.plan.Promise.InForce || onRevision(seen.states[target.Cluster], target) == "" {
+	if onRevision(seen.states[target.Cluster], target) == "" {
 		return nil
 	}
 	for moved := 0; ; moved++ {

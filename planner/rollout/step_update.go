@@ -27,7 +27,11 @@ func (u updateStep) satisfied(ctx context.Context) (bool, string) {
 }
 
 func (u updateStep) perform(ctx context.Context) error {
-	return u.guardedAfter(ctx, u.step.Disrupts, u.handOver, func(ctx context.Context, seen view) error {
+	prepare := u.handOver
+	if u.Profile.Hooks.Handover == nil || !u.plan.Promise.InForce {
+		prepare = nil // no leader is known, or nothing is promised yet
+	}
+	return u.guardedAfter(ctx, u.step.Disrupts, prepare, func(ctx context.Context, seen view) error {
 		set, err := u.poolIn(seen, u.step.Payload.Pool)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"quorate.dev/quorate/cmd/sandbox/internal/addresses"
 	"quorate.dev/quorate/cmd/sandbox/internal/containers"
+	"quorate.dev/quorate/cmd/sandbox/internal/namespaces"
 	"quorate.dev/quorate/cmd/sandbox/internal/state"
 )
 
@@ -80,7 +81,12 @@ func (a *app) runAt(pid int, args []string) error {
 	if err != nil {
 		return fmt.Errorf("find the working directory: %w", err)
 	}
-	cmd := &exec.Cmd{Path: path, Args: args, Dir: dir, Env: os.Environ(), Stdin: os.Stdin, Stdout: a.stdout, Stderr: a.stderr}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program to run a command: %w", err)
+	}
+	cmd := exec.Command(self, append([]string{becomeCommand, path}, args...)...)
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, os.Stdin, a.stdout, a.stderr
 	err = passingSignals(cmd, func() error { return containers.RunAt(pid, cmd) })
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -90,6 +96,24 @@ func (a *app) runAt(pid int, args []string) error {
 		return fmt.Errorf("run %s: %w", args[0], err)
 	}
 	return nil
+}
+
+// becomeCommand is what `run` starts inside the place.
+const becomeCommand = "run-inside"
+
+// become turns into the command that `run` was given.
+func (a *app) become() *cobra.Command {
+	return &cobra.Command{
+		Use:                becomeCommand + " PATH NAME [ARGUMENT…]",
+		Short:              "Turn into another program (started by `run`)",
+		Hidden:             true,
+		Args:               cobra.MinimumNArgs(2),
+		DisableFlagParsing: true,
+		PersistentPreRunE:  func(*cobra.Command, []string) error { return nil },
+		RunE: func(_ *cobra.Command, args []string) error {
+			return namespaces.EndWithParent(args[0], args[1:], os.Environ())
+		},
+	}
 }
 
 // loadImage is `sandbox load-image`.

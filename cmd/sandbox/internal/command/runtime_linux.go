@@ -42,7 +42,7 @@ func missing(ctx context.Context, toBuild bool) []string {
 
 // linuxCommands are those of the containers runtime.
 func (a *app) linuxCommands() []*cobra.Command {
-	return []*cobra.Command{a.partition(), a.heal(), a.kill(), a.run(), a.loadImage(), a.nodeInit(), a.probe()}
+	return []*cobra.Command{a.partition(), a.heal(), a.kill(), a.run(), a.loadImage(), a.become(), a.nodeInit(), a.probe()}
 }
 
 // nodeInit is process 1 of a place, which `up`, `start` and `run` start.

@@ -4,6 +4,7 @@ package containers
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -57,7 +58,7 @@ func (m Manager) healthOf(ctx context.Context, spec *state.Spec, layout places.M
 		return health, nil
 	}
 	health.State = clusters.Broken
-	ready, err := m.readyNodes(ctx, spec, cluster)
+	ready, err := m.readyNodes(ctx, spec, cluster, health.Components)
 	if err != nil {
 		return health, nil //nolint:nilerr // not answering is the state that is reported
 	}
@@ -68,8 +69,9 @@ func (m Manager) healthOf(ctx context.Context, spec *state.Spec, layout places.M
 	return health, nil
 }
 
-// readyNodes asks the API server how many nodes can take pods.
-func (m Manager) readyNodes(ctx context.Context, spec *state.Spec, cluster state.Cluster) (int, error) {
+// readyNodes asks the API server how many nodes can take pods. Of one that was killed it says so for a
+// while yet: only those that run count.
+func (m Manager) readyNodes(ctx context.Context, spec *state.Spec, cluster state.Cluster, running []string) (int, error) {
 	config, err := m.adminConfig(spec, cluster.Name)
 	if err != nil {
 		return 0, err
@@ -86,7 +88,7 @@ func (m Manager) readyNodes(ctx context.Context, spec *state.Spec, cluster state
 	}
 	ready := 0
 	for i := range nodes.Items {
-		if clusters.Usable(&nodes.Items[i]) {
+		if slices.Contains(running, nodes.Items[i].Name) && clusters.Usable(&nodes.Items[i]) {
 			ready++
 		}
 	}

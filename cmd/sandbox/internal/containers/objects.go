@@ -40,8 +40,16 @@ func decode(documents []byte) ([]*unstructured.Unstructured, error) {
 }
 
 // create makes an object unless there is one of that name, which is left as it is: it may have been
-// changed on purpose.
+// changed on purpose. It looks first, because the fixed address of a service that exists is refused before
+// its name is.
 func create(ctx context.Context, client rest.Interface, object *unstructured.Unstructured) error {
+	err := client.Get().AbsPath(collection(object), object.GetName()).Do(ctx).Error()
+	if err == nil {
+		return nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return fmt.Errorf("look for %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
 	body, err := object.MarshalJSON()
 	if err != nil {
 		return fmt.Errorf("encode %s %s: %w", object.GetKind(), object.GetName(), err)

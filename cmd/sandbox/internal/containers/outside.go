@@ -62,7 +62,7 @@ func (m Manager) ensureOutside(ctx context.Context, spec *state.Spec, layout pla
 }
 
 // RunAt runs a command in the namespaces of a place, beside its process 1, and waits for it. The command
-// sees the machine's files, and ends with the place.
+// sees the machine's files, and ends with the place, or with this process.
 func RunAt(pid int, cmd *exec.Cmd) error {
 	return namespaces.Run(pid, cmd, namespaces.Network, namespaces.Mount, namespaces.PID, namespaces.Host)
 }

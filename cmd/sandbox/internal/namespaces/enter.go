@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,12 +26,9 @@ const (
 	Host    Kind = "uts"
 )
 
-// Run runs cmd inside the given namespaces of the process pid and waits for it. Should this process be
-// killed, the command is too.
+// Run runs cmd inside the given namespaces of the process pid and waits for it. A command that should
+// end when this process is killed begins with EndWithParent.
 func Run(pid int, cmd *exec.Cmd, kinds ...Kind) error {
-	if cmd.Dir == "" && !os.IsPathSeparator(cmd.Path[0]) {
-		return fmt.Errorf("run %s inside a place: its path is not absolute", cmd.Path)
-	}
 	done := make(chan error, 1)
 	go func() {
 		// The thread is never unlocked, so it ends with the goroutine and nothing else runs in the namespaces.
@@ -41,13 +37,22 @@ func Run(pid int, cmd *exec.Cmd, kinds ...Kind) error {
 			done <- err
 			return
 		}
-		if cmd.SysProcAttr == nil {
-			cmd.SysProcAttr = &syscall.SysProcAttr{}
-		}
-		cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 		done <- cmd.Run()
 	}()
 	return <-done
+}
+
+// EndWithParent turns this process into the given program, which is killed when the parent's thread ends
+// (PR_SET_PDEATHSIG(2const)). What os/exec has for it takes a parent outside the pid namespace for a dead one.
+func EndWithParent(path string, args, env []string) error {
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("ask to be ended with the parent: %w", err)
+	}
+	if err := unix.Exec(path, args, env); err != nil {
+		return fmt.Errorf("start %s: %w", path, err)
+	}
+	return nil
 }
 
 // enter moves the calling thread. A thread that shares its file system attributes cannot change its
