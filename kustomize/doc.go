@@ -9,7 +9,9 @@
 // Overlays name the final number of replicas and never a partition; how a change
 // gets from one replica to the next is the engine's business, not theirs.
 // Nothing in a pod template depends on the number of replicas or on the other
-// clusters, so that scaling and adding a region restart nobody.
+// clusters, so that scaling and adding a region restart nobody. The exception is a
+// profile whose database is given the list of all its members at its first start
+// (Members.ListedIn): the planner refuses to change that list.
 //
 // The package is pure: it writes no file and calls no kustomize. Package
 // kustomize/build builds what is rendered here, kustomize/tree writes it to disk.

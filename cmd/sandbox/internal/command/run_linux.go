@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -90,12 +91,20 @@ func (a *app) runAt(pid int, args []string) error {
 	err = passingSignals(cmd, func() error { return containers.RunAt(pid, cmd) })
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return exitCode(max(exit.ExitCode(), 1)) // -1 is a signal
+		return exitCode(codeOf(exit.ProcessState))
 	}
 	if err != nil {
 		return fmt.Errorf("run %s: %w", args[0], err)
 	}
 	return nil
+}
+
+// codeOf is how a command ended, as a shell says it: by its exit code, or 128 and the signal.
+func codeOf(state *os.ProcessState) int {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return state.ExitCode()
 }
 
 // becomeCommand is what `run` starts inside the place.

@@ -160,11 +160,18 @@ func (r readiness) dns(ctx context.Context, connection client.Interface) (missin
 		return lacks, false
 	}
 	for i := range pods.Items {
-		if r.answers(ctx, pods.Items[i].Status.PodIP) {
+		if isReady(&pods.Items[i]) && r.answers(ctx, pods.Items[i].Status.PodIP) {
 			return missing{}, true
 		}
 	}
 	return lacks, false
+}
+
+// isReady tells whether services send to the pod.
+func isReady(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(condition corev1.PodCondition) bool {
+		return condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue
+	})
 }
 
 // answers tells whether the DNS server at address resolves the API server's name.
