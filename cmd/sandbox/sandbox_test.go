@@ -26,10 +26,12 @@ type bench struct {
 	tools  string // directory of the built binaries
 }
 
-func newBench(t *testing.T) *bench {
+// newBench builds the sandbox; env is the variable that turns the test on, and build what else its tools
+// are asked for with.
+func newBench(t *testing.T, env string, build ...string) *bench {
 	t.Helper()
-	if os.Getenv(envIntegration) == "" {
-		t.Skipf("starts real control planes: set %s=1", envIntegration)
+	if os.Getenv(env) == "" {
+		t.Skipf("starts real control planes: set %s=1", env)
 	}
 	b := &bench{t: t, root: t.TempDir()}
 	b.binary = filepath.Join(b.root, "sandbox")
@@ -37,7 +39,7 @@ func newBench(t *testing.T) *bench {
 		t.Fatalf("build the sandbox: %v\n%s", err, out)
 	}
 	b.env = append(os.Environ(), "QUORATE_SANDBOX_DIR="+filepath.Join(b.root, "sandboxes"), "KUBECACHEDIR="+filepath.Join(b.root, "kubectl"))
-	b.tools = strings.TrimSpace(b.ok(b.binary, "build", "--print-path"))
+	b.tools = strings.TrimSpace(b.ok(b.binary, append([]string{"build", "--print-path"}, build...)...))
 	t.Cleanup(func() {
 		for _, name := range []string{"it", "other"} {
 			b.ok(b.binary, "down", "--name", name)
@@ -160,7 +162,7 @@ func (b *bench) waitReady(cluster string, pods ...string) {
 
 // TestSandbox plays one life of a sandbox against real control planes.
 func TestSandbox(t *testing.T) {
-	b := newBench(t)
+	b := newBench(t, envIntegration)
 	b.sandbox("up", "--cluster", "use1=us-east1:us-east1-b,us-east1-c", "--cluster", "euw1=europe-west1", "--nodes-per-zone", "1", "--feature-gates", "MaxUnavailableStatefulSet=false")
 	for _, step := range []struct {
 		name string

@@ -1,10 +1,10 @@
 package rollout_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/planner/journal"
@@ -38,6 +38,12 @@ func installedEtcd(f *fleet, replicas map[string]int, leader string) wanted {
 
 func (w wanted) at(image string) wanted { w.image = image; return w }
 
+func (f *fleet) handedOver() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.database.moves
+}
+
 func five() map[string]int { return map[string]int{"east": 2, "west": 2, "north": 1} }
 
 // Whoever leads, it leads no more when it is restarted, and order, canary and
@@ -57,8 +63,8 @@ func TestLeadershipMovesFirst(t *testing.T) {
 					if id == updateOrder(two)[0] {
 						moves = 2 // nobody is updated yet: to the last one, and back in its turn
 					}
-					if f.database.moves != moves {
-						t.Errorf("leadership was moved %d times, not %d", f.database.moves, moves)
+					if got := f.handedOver(); got != moves {
+						t.Errorf("leadership was moved %d times, not %d", got, moves)
 					}
 				})
 			})
@@ -77,7 +83,9 @@ func TestWhoLeadsNext(t *testing.T) {
 			simulate(t, defaults(), func(f *fleet) {
 				two := installedEtcd(f, five(), leader).at(etcdTwo)
 				var to []string
-				f.database.onMove = func(id regions.ReplicaID) bool { to = append(to, id.String()); return false }
+				f.do(func() {
+					f.database.onMove = func(id regions.ReplicaID) bool { to = append(to, id.String()); return false }
+				})
 				f.mustApply(two, "update")
 				if len(to) == 0 || to[0] != next {
 					t.Errorf("leadership moved to %v, want %s", to, next)
@@ -125,7 +133,7 @@ func TestTransfereeFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(f *fleet) {
 				two := installedEtcd(f, five(), "west/bank-1").at(etcdTwo)
-				f.database.onMove = func(id regions.ReplicaID) bool { return fails(f, id) }
+				f.do(func() { f.database.onMove = func(id regions.ReplicaID) bool { return fails(f, id) } })
 				f.mustApply(two, "update")
 				f.settled(two)
 			})
@@ -137,7 +145,7 @@ func TestTransfereeFails(t *testing.T) {
 func TestLeadershipStays(t *testing.T) {
 	everywhere(t, func(f *fleet) {
 		two := installedEtcd(f, nil, "west/bank-0").at(etcdTwo)
-		f.database.onMove = func(regions.ReplicaID) bool { return true }
+		f.do(func() { f.database.onMove = func(regions.ReplicaID) bool { return true } })
 		err := f.apply(two, "update")
 		stopped(t, err, "west/bank-0 leads and was not restarted", "to north/bank-0", "nor to east/bank-0", "leader transfer took too long", "apply")
 		if got := f.tookDown(); len(got) != 0 {
@@ -151,20 +159,32 @@ func TestLeadershipStays(t *testing.T) {
 
 // Leadership that comes back by itself is moved again, and at last the step fails.
 func TestLeadershipComesBack(t *testing.T) {
-	simulate(t, defaults(), func(f *fleet) {
-		two := installedEtcd(f, nil, "west/bank-0").at(etcdTwo)
-		target := regions.ReplicaID{Cluster: "west", Pool: "bank", Ordinal: 0}
-		back := 2
-		f.database.onMove = func(regions.ReplicaID) bool {
-			if back--; back >= 0 {
-				// Just when the move has shown: a simulated answer takes up to 20 ms each way.
-				f.after(time.Millisecond*45, func() { f.database.lead(target) })
-			}
-			return false
-		}
-		f.mustApply(two, "update")
-		f.settled(two)
-	})
+	for times, ends := range map[int]bool{1: true, 2: true, 3: false} {
+		t.Run(fmt.Sprint(times), func(t *testing.T) {
+			simulate(t, defaults(), func(f *fleet) {
+				two := installedEtcd(f, nil, "west/bank-0").at(etcdTwo)
+				target := regions.ReplicaID{Cluster: "west", Pool: "bank", Ordinal: 0}
+				left := times
+				f.do(func() {
+					f.database.onSay = func(id regions.ReplicaID, leads bool) {
+						if id == target && !leads && left > 0 {
+							left--
+							f.database.lead(target)
+						}
+					}
+				})
+				err := f.apply(two, "update")
+				if ends {
+					f.settled(two)
+					return
+				}
+				stopped(t, err, "west/bank-0 leads and was not restarted: leadership was moved away 3 times and came back")
+				if got := f.tookDown(); len(got) != 0 {
+					t.Errorf("taken down: %v", got)
+				}
+			})
+		})
+	}
 }
 
 // One that moved by itself before it was asked is not moved.
@@ -181,8 +201,8 @@ func TestLeaderMovesByItself(t *testing.T) {
 			t.Fatal(account(err))
 		}
 		f.settled(two)
-		if f.database.moves != 1 { // away from east, in its turn
-			t.Errorf("leadership was moved %d times", f.database.moves)
+		if got := f.handedOver(); got != 1 { // away from east, in its turn
+			t.Errorf("leadership was moved %d times", got)
 		}
 	})
 }

@@ -24,6 +24,7 @@ type quorum struct {
 	refuses  map[regions.ReplicaID]bool             // members that do not take leadership
 	mute     map[regions.ReplicaID]bool             // members whose client does not get an answer
 	onMove   func(to regions.ReplicaID) (fail bool) // what happens when leadership is moved
+	onSay    func(id regions.ReplicaID, leads bool) // what happens after a member said of itself whether it leads
 	other    string                                 // the cluster ID of another database, which one region is of
 }
 
@@ -152,7 +153,11 @@ func (d *database) etcdctl(id regions.ReplicaID, argv []string) rollout.ExecResu
 			d.said = map[regions.ReplicaID]saying{}
 		}
 		d.said[id] = saying{leads: d.leader == id, at: time.Now()}
-		return printed(d.statuses([]regions.ReplicaID{id}))
+		answer := printed(d.statuses([]regions.ReplicaID{id}))
+		if d.onSay != nil {
+			d.onSay(id, d.said[id].leads)
+		}
+		return answer
 	case strings.HasPrefix(command, "move-leader"):
 		return d.moveLeader(id, argv[len(argv)-1])
 	}

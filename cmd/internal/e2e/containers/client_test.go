@@ -2,6 +2,7 @@ package containers
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,10 +82,10 @@ func (c *client) writes(more int) {
 	}
 	before := count()
 	eventually(c.t, "the client wrote on", time.Minute, func() string {
-		if count() >= before+more {
-			return ""
+		if now := count(); now < before+more {
+			return fmt.Sprintf("%d of %d more writes were acknowledged; it says %q", now-before, more, c.process.Output())
 		}
-		return c.process.Output()
+		return ""
 	})
 }
 

@@ -12,9 +12,14 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"quorate.dev/quorate/cmd/sandbox/internal/places"
 )
 
 // fieldManager is who the objects of `up` belong to.
@@ -58,6 +63,21 @@ func create(ctx context.Context, client rest.Interface, object *unstructured.Uns
 		SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error()
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("make %s %s: %w", object.GetKind(), object.GetName(), err)
+	}
+	return nil
+}
+
+// setPodNetworks writes the pod networks of nodes whose kubelet was quicker to make them.
+func setPodNetworks(ctx context.Context, client kubernetes.Interface, nodes []places.Place) error {
+	for _, place := range nodes {
+		node, err := client.CoreV1().Nodes().Get(ctx, place.Name, metav1.GetOptions{})
+		if err == nil && node.Spec.PodCIDR == "" {
+			patch := fmt.Appendf(nil, `{"spec":{"podCIDR":%q,"podCIDRs":[%[1]q]}}`, place.Pods)
+			_, err = client.CoreV1().Nodes().Patch(ctx, place.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{FieldManager: fieldManager})
+		}
+		if err != nil {
+			return fmt.Errorf("set the pod network of node %s: %w", place.Name, err)
+		}
 	}
 	return nil
 }

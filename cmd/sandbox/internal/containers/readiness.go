@@ -78,7 +78,8 @@ func (r readiness) provision(ctx context.Context, connection client.Interface, r
 			}
 			objects = objects[1:]
 		}
-		return true, nil
+		last = setPodNetworks(ctx, connection, r.nodePlaces())
+		return last == nil, nil
 	})
 	if err != nil {
 		return fmt.Errorf("make the objects of cluster %s: %w; its log is %s", r.cluster.Name, errors.Join(context.Cause(ctx), last), r.log(r.cluster.Name, "kube-apiserver"))
@@ -107,16 +108,18 @@ func (r readiness) settle(ctx context.Context, connection client.Interface) erro
 	return nil
 }
 
+// nodePlaces are the cluster's nodes, at least one.
+func (r readiness) nodePlaces() []places.Place {
+	return slices.DeleteFunc(r.layout.Of(r.cluster.Name), func(place places.Place) bool { return place.Kind != places.Node })
+}
+
 // nodes looks whether every node that should be there is Ready, and has said so since it was started.
 func (r readiness) nodes(ctx context.Context, connection client.Interface) (missing, bool) {
 	listed, err := connection.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return missing{fmt.Sprintf("its list of nodes (%v)", err), r.log(r.cluster.Name, "kube-apiserver")}, false
 	}
-	for _, place := range r.layout.Of(r.cluster.Name) {
-		if place.Kind != places.Node {
-			continue
-		}
+	for _, place := range r.nodePlaces() {
 		at := slices.IndexFunc(listed.Items, func(node corev1.Node) bool { return node.Name == place.Name })
 		if at < 0 || !clusters.Usable(&listed.Items[at]) || heartbeat(&listed.Items[at]).Before(r.since[place.Name].Truncate(time.Second)) {
 			return missing{"node " + place.Name + " to be Ready", r.log(place.Name, "kubelet")}, false
@@ -137,8 +140,8 @@ func heartbeat(node *corev1.Node) time.Time {
 
 // images looks whether every node has all images: pods name them with imagePullPolicy Never.
 func (r readiness) images(context.Context, client.Interface) (missing, bool) {
-	for _, place := range r.layout.Of(r.cluster.Name) {
-		if place.Kind == places.Node && !fileExists(r.imported(place.Name)) {
+	for _, place := range r.nodePlaces() {
+		if !fileExists(r.imported(place.Name)) {
 			return missing{"the images of node " + place.Name, r.log(place.Name, "images")}, false
 		}
 	}
@@ -154,7 +157,7 @@ func (r readiness) account(ctx context.Context, connection client.Interface) (mi
 // dns asks the cluster's DNS for the name of the API server. The server learns it through a service
 // address, so an answer tells that those work as well.
 func (r readiness) dns(ctx context.Context, connection client.Interface) (missing, bool) {
-	lacks := missing{"the cluster's DNS to answer", r.log(r.layout.Of(r.cluster.Name)[1].Name, "kubelet")}
+	lacks := missing{"the cluster's DNS to answer", r.log(r.nodePlaces()[0].Name, "kubelet")}
 	pods, err := connection.CoreV1().Pods(metav1.NamespaceSystem).List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-dns"})
 	if err != nil {
 		return lacks, false

@@ -21,13 +21,18 @@ func (c Cluster) controlPlane(place places.Place) []nodes.Component {
 	return []nodes.Component{
 		{Name: "etcd", Args: c.etcd(place)},
 		{Name: "kube-apiserver", Args: c.withGates(c.apiServer(place))},
-		{Name: "kube-controller-manager", Args: c.withGates(c.controllerManager(place))},
-		{Name: "kube-scheduler", Args: c.withGates([]string{
+		{Name: "kube-controller-manager", API: c.api(), Args: c.withGates(c.controllerManager(place))},
+		{Name: "kube-scheduler", API: c.api(), Args: c.withGates([]string{
 			c.Binaries.Path("kube-scheduler"),
 			"--kubeconfig=" + filepath.Join(c.etc(place.Name), "scheduler.kubeconfig"),
 			"--bind-address=127.0.0.1", "--leader-elect=false", "--profiling=false",
 		})},
 	}
+}
+
+// api is what the others wait for.
+func (c Cluster) api() *nodes.API {
+	return &nodes.API{URL: c.Server(), Authority: filepath.Join(c.credentials(), "ca.crt")}
 }
 
 // withGates adds the feature gates that were asked for.

@@ -25,7 +25,7 @@ func (c Cluster) node(place places.Place) []nodes.Component {
 			"--hostname-override=" + place.Name, "--node-ip=" + place.Address.String(),
 			"--node-labels=topology.kubernetes.io/region=" + c.spec().Region + ",topology.kubernetes.io/zone=" + place.Zone,
 		}},
-		{Name: "kube-proxy", Args: []string{c.Binaries.Path("kube-proxy"), "--config=" + filepath.Join(etc, "kube-proxy.yaml")}},
+		{Name: "kube-proxy", API: c.api(), Args: []string{c.Binaries.Path("kube-proxy"), "--config=" + filepath.Join(etc, "kube-proxy.yaml")}},
 	}
 }
 
@@ -89,6 +89,7 @@ func (c Cluster) Describe(place places.Place) (nodes.Description, error) {
 		description.Components = c.node(place)
 		description.Images = &nodes.Images{
 			Command: []string{c.Binaries.Path("ctr"), "--address", Socket, "--namespace", "k8s.io", "images", "import"},
+			API:     *c.api(),
 			Extra:   c.Dir.Images(), Notes: filepath.Join(dir, "imported"), All: filepath.Join(dir, "images-imported"), Socket: Socket,
 		}
 		for _, archive := range c.Binaries.Images() {

@@ -40,17 +40,25 @@ type Component struct {
 	Args   []string `json:"args"`             // the first is the program's path
 	Socket string   `json:"socket,omitempty"` // a file to wait for before each start
 	Images bool     `json:"images,omitempty"` // wait until the needed images are there
+	API    *API     `json:"api,omitempty"`    // wait until this is ready before each start
+}
+
+// API is an API server that others wait for, rather than give up and be started again.
+type API struct {
+	URL       string `json:"url"`       // https://host:port
+	Authority string `json:"authority"` // file of the certificate that signed its own
 }
 
 // Images says what to import into containerd, once per archive and version of it.
 type Images struct {
 	Command  []string `json:"command"`  // to which an archive's path is added
 	Needed   []string `json:"needed"`   // archives that components wait for
-	Archives []string `json:"archives"` // imported after them
-	Extra    string   `json:"extra"`    // a directory of more archives, *.tar
-	Notes    string   `json:"notes"`    // directory of notes of what was imported
-	All      string   `json:"all"`      // file that is made once all are there
-	Socket   string   `json:"socket"`   // containerd's
+	Archives []string `json:"archives"` // imported once the API server is ready
+	API      API      `json:"api"`
+	Extra    string   `json:"extra"`  // a directory of more archives, *.tar
+	Notes    string   `json:"notes"`  // directory of notes of what was imported
+	All      string   `json:"all"`    // file that is made once all are there
+	Socket   string   `json:"socket"` // containerd's
 }
 
 // Read reads a description.

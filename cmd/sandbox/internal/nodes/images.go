@@ -17,7 +17,7 @@ import (
 // first, and tries again until all are there.
 func (s supervisor) importImages(ctx context.Context) {
 	for wait := time.Duration(0); s.awaitFile(ctx, s.Images.Socket); {
-		err := s.importAll()
+		err := s.importAll(ctx)
 		if err == nil {
 			return
 		}
@@ -29,7 +29,7 @@ func (s supervisor) importImages(ctx context.Context) {
 	}
 }
 
-func (s supervisor) importAll() error {
+func (s supervisor) importAll(ctx context.Context) error {
 	if err := s.importEach(s.Images.Needed); err != nil {
 		return err
 	}
@@ -37,6 +37,9 @@ func (s supervisor) importAll() error {
 	case <-s.imported:
 	default:
 		close(s.imported)
+	}
+	if !s.awaitAPI(ctx, &s.Images.API) {
+		return context.Cause(ctx)
 	}
 	extra, err := filepath.Glob(filepath.Join(s.Images.Extra, "*.tar"))
 	if err != nil {

@@ -78,7 +78,7 @@ func (s supervisor) supervise(ctx context.Context, component Component, log *os.
 		case <-s.imported:
 		}
 	}
-	for wait := time.Duration(0); s.awaitFile(ctx, component.Socket); {
+	for wait := time.Duration(0); s.awaitFile(ctx, component.Socket) && s.awaitAPI(ctx, component.API); {
 		began := time.Now()
 		err := s.reaper.run(component.Args, s.Environment, log)
 		wait = backOff(wait, time.Since(began))
