@@ -3,18 +3,14 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/vishvananda/netlink"
 
 	"quorate.dev/quorate/cmd/sandbox/internal/state"
 )
@@ -71,6 +67,7 @@ func TestContainers(t *testing.T) {
 		{"one way only", oneWay},
 		{"a client lives in a place of its own", clientLives},
 		{"an image of one binary is on every node", imageLoads},
+		{"a network that was torn is mended", networkMends},
 		{"a killed node comes back with its pods", nodeReturns},
 		{"a stopped region is dark and comes back with its data", regionReturns},
 		{"nothing of the machine changes while it runs", func(t *testing.T, _ *bench) {
@@ -249,6 +246,19 @@ func (b *bench) keeps(cluster, before string) {
 	})
 }
 
+func networkMends(t *testing.T, b *bench) {
+	bridge, err := netlink.LinkByName("qb" + b.tag("it"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := netlink.LinkDel(bridge); err != nil {
+		t.Fatal(err)
+	}
+	b.sandbox("up")
+	b.reaches("use1", "euw1", true)
+	b.reaches("euw1", "use1", true)
+}
+
 func nodeReturns(t *testing.T, b *bench) {
 	before, node := b.address("use1"), b.pod("use1", "store-0", "{.spec.nodeName}")
 	b.sandbox("kill", node)
@@ -257,31 +267,6 @@ func nodeReturns(t *testing.T, b *bench) {
 	}
 	b.sandbox("start", "use1")
 	b.keeps("use1", before)
-}
-
-// stopped lists the places that do not run.
-func stopped(t *testing.T, status string) []string {
-	t.Helper()
-	var document struct {
-		Clusters []struct {
-			Places []struct {
-				Name string `json:"name"`
-				Runs bool   `json:"runs"`
-			} `json:"places"`
-		} `json:"clusters"`
-	}
-	if err := json.Unmarshal([]byte(status), &document); err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, cluster := range document.Clusters {
-		for _, place := range cluster.Places {
-			if !place.Runs {
-				names = append(names, place.Name)
-			}
-		}
-	}
-	return names
 }
 
 func regionReturns(t *testing.T, b *bench) {
@@ -296,79 +281,4 @@ func regionReturns(t *testing.T, b *bench) {
 	b.reaches("euw1", "use1", false) // it began with the partition that lasts
 	b.sandbox("heal")
 	b.reaches("euw1", "use1", true)
-}
-
-// processesOf finds the processes that work below a directory.
-func processesOf(t *testing.T, dir string) []int {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pids []int
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(data), dir+"/") {
-			continue
-		}
-		pid, err := strconv.Atoi(strings.Split(file, "/")[2])
-		if err != nil {
-			t.Fatal(err)
-		}
-		pids = append(pids, pid)
-	}
-	return pids
-}
-
-func everythingIsKilled(t *testing.T, b *bench) {
-	before := b.address("use1")
-	pids := processesOf(t, filepath.Join(b.root, "sandboxes", "it"))
-	if len(pids) < 6 {
-		t.Fatalf("only %d processes are there", len(pids))
-	}
-	for _, pid := range pids {
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH { //nolint:errorlint // Kill gives the bare number
-			t.Fatal(err)
-		}
-	}
-	b.sandbox("up")
-	b.keeps("use1", before)
-	b.sandbox("up")
-	if left := stopped(t, b.sandbox("status", "--output", "json")); len(left) != 0 {
-		t.Errorf("after up, %v do not run", left)
-	}
-}
-
-// upIsKilled kills `up` at several moments, once after each of several signs of progress.
-func upIsKilled(t *testing.T, b *bench) {
-	dir := filepath.Join(b.root, "sandboxes", "other")
-	for _, sign := range []string{"sandbox.json", "places/use1/place.json", "places/use1-n0/started", "places/use1-n0/images-imported"} {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		cmd := exec.CommandContext(ctx, b.binary, "up", "--name", "other", "--runtime", "containers", "--cluster", "use1=us-east1")
-		cmd.Env = b.env
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		b.waitFor(sign, func() bool { _, err := os.Stat(filepath.Join(dir, sign)); return err == nil })
-		cancel()
-		_ = cmd.Wait() // killed
-		b.ok(b.binary, "down", "--name", "other")
-		if _, err := os.Stat(dir); !os.IsNotExist(err) {
-			t.Errorf("killed after %s: %s is left (%v)", sign, dir, err)
-		}
-		if pids := processesOf(t, dir); len(pids) > 0 {
-			t.Errorf("killed after %s: processes %v are left", sign, pids)
-		}
-	}
-}
-
-// noCgroupIsLeft looks for cgroups of the sandboxes with these tags.
-func noCgroupIsLeft(t *testing.T, tags []string) {
-	t.Helper()
-	for _, tag := range tags {
-		left, err := filepath.Glob("/sys/fs/cgroup/*/quorate-sandbox/*-" + tag)
-		if err != nil || len(left) > 0 {
-			t.Errorf("cgroups are left: %v, %v", left, err)
-		}
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,15 +44,16 @@ func lookAt(t *testing.T, tags ...string) machine {
 	}
 	m.text("nft", string(rules))
 	for key := range m {
-		if found := links.FindStringSubmatch(key); found != nil && !contains(tags, found[1]) {
+		if found := links.FindStringSubmatch(key); found != nil && !slices.Contains(tags, found[1]) {
 			delete(m, key)
 		}
 	}
+	for _, sign := range []string{"/proc/sys/vm/overcommit_memory", "cgroup /sys/fs/cgroup/cpu", "file /run", "link lo", "address lo 127.0.0.1/8"} {
+		if _, ok := m[sign]; !ok {
+			t.Fatalf("the machine was not read: %q is missing", sign)
+		}
+	}
 	return m
-}
-
-func contains(all []string, one string) bool {
-	return strings.Contains(" "+strings.Join(all, " ")+" ", " "+one+" ")
 }
 
 // sysctls reads all of them.
@@ -155,17 +157,39 @@ func readFile(t *testing.T, path string) string {
 	return string(data)
 }
 
-// compare reports everything that is not as it was.
-func compare(t *testing.T, before, after machine, only string) {
-	t.Helper()
+// differences lists everything that is not as it was, of the things whose names begin with only.
+func differences(before, after machine, only string) []string {
+	var found []string
 	for key, value := range after {
 		if was, ok := before[key]; strings.HasPrefix(key, only) && (!ok || was != value) {
-			t.Errorf("the machine was changed: %s is %q, was %q", key, value, was)
+			found = append(found, fmt.Sprintf("%s is %q, was %q", key, value, was))
 		}
 	}
 	for key := range before {
 		if _, ok := after[key]; strings.HasPrefix(key, only) && !ok {
-			t.Errorf("the machine was changed: %s is gone", key)
+			found = append(found, key+" is gone")
 		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// compare reports what was changed.
+func compare(t *testing.T, before, after machine, only string) {
+	t.Helper()
+	for _, difference := range differences(before, after, only) {
+		t.Errorf("the machine was changed: %s", difference)
+	}
+}
+
+func TestChangesOfTheMachineAreSeen(t *testing.T) {
+	before := machine{"a 1": "x", "a 2": "x", "a 3": "x", "b": "x"}
+	after := machine{"a 1": "x", "a 2": "y", "a 4": "x"}
+	want := []string{`a 2 is "y", was "x"`, "a 3 is gone", `a 4 is "x", was ""`}
+	if got := differences(before, after, "a"); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	if got := differences(before, after, ""); len(got) != 4 {
+		t.Errorf("%q", got)
 	}
 }

@@ -21,7 +21,7 @@ func (a *app) preflight() *cobra.Command {
 			if name != state.Containers {
 				return nil // Go is all that the simulated runtime needs
 			}
-			lacks := missing(cmd.Context(), true)
+			lacks := a.missing(cmd.Context(), true)
 			for _, line := range lacks {
 				fmt.Fprintln(a.stdout, line)
 			}

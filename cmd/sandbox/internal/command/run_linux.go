@@ -89,8 +89,7 @@ func (a *app) runAt(pid int, args []string) error {
 	cmd := exec.Command(self, append([]string{becomeCommand, path}, args...)...)
 	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = dir, os.Stdin, a.stdout, a.stderr
 	err = passingSignals(cmd, func() error { return containers.RunAt(pid, cmd) })
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return exitCode(codeOf(exit.ProcessState))
 	}
 	if err != nil {

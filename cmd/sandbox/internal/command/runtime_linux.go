@@ -32,8 +32,8 @@ func endContainers(ctx context.Context, dir state.Dir) error {
 }
 
 // missing lists what this machine lacks for real containers.
-func missing(ctx context.Context, toBuild bool) []string {
-	lacks := preflight.Missing(ctx)
+func (a *app) missing(ctx context.Context, toBuild bool) []string {
+	lacks := preflight.Missing(ctx, a.paths.Sandboxes)
 	if toBuild {
 		lacks = append(lacks, preflight.MissingToBuild(ctx)...)
 	}

@@ -24,6 +24,6 @@ func claimer(state.Dir) func(addresses.Plan) error {
 
 func endContainers(context.Context, state.Dir) error { return nil }
 
-func missing(context.Context, bool) []string { return []string{errNeedsLinux.Error()} }
+func (a *app) missing(context.Context, bool) []string { return []string{errNeedsLinux.Error()} }
 
 func (a *app) linuxCommands() []*cobra.Command { return nil }

@@ -132,7 +132,7 @@ func (a *app) provide(ctx context.Context, runtime string) (binaries.Set, error)
 	if runtime != state.Containers {
 		return binaries.Ensure(ctx, a.paths.Cache, a.sources, a.stderr)
 	}
-	if err := lacking(missing(ctx, false)); err != nil {
+	if err := lacking(a.missing(ctx, false)); err != nil {
 		return binaries.Set{}, err
 	}
 	return binaries.EnsureContainers(ctx, a.paths.Cache, a.sources, a.stderr)

@@ -45,12 +45,7 @@ func (n Network) attach(ctx context.Context, m places.Map, place places.Place, p
 		return fmt.Errorf("enter its network namespace: %w", err)
 	}
 	defer handle.Close()
-	link, err := handle.LinkByName(cableEnd)
-	if errors.As(err, &netlink.LinkNotFoundError{}) {
-		if err = n.plug(place, namespace); err == nil {
-			link, err = handle.LinkByName(cableEnd)
-		}
-	}
+	link, err := n.plugged(handle, place, namespace)
 	if err != nil {
 		return fmt.Errorf("plug it in: %w", err)
 	}
@@ -60,7 +55,36 @@ func (n Network) attach(ctx context.Context, m places.Map, place places.Place, p
 	if err := setRoutes(handle, link, m.Routes(place)); err != nil {
 		return err
 	}
+	if err := n.makePodBridge(handle, place); err != nil {
+		return err
+	}
 	return SetFilter(ctx, m, place, pid)
+}
+
+// plugged gives the place's end of its cable, and sees to it that the other end is on the bridge.
+func (n Network) plugged(handle *netlink.Handle, place places.Place, namespace netns.NsHandle) (netlink.Link, error) {
+	link, err := handle.LinkByName(cableEnd)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		if err := n.plug(place, namespace); err != nil {
+			return nil, err
+		}
+		return handle.LinkByName(cableEnd)
+	}
+	if err != nil {
+		return nil, err
+	}
+	bridge, err := netlink.LinkByName(n.bridge())
+	if err != nil {
+		return nil, fmt.Errorf("find bridge %s: %w", n.bridge(), err)
+	}
+	cable, err := netlink.LinkByName(n.cable(place.Address))
+	if err == nil && cable.Attrs().MasterIndex != bridge.Attrs().Index {
+		err = netlink.LinkSetMaster(cable, bridge)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("put %s on bridge %s: %w", n.cable(place.Address), n.bridge(), err)
+	}
+	return link, nil
 }
 
 // plug makes the place's veth pair, one end on the bridge. A cable that was left of a former life goes.
@@ -85,6 +109,25 @@ func (n Network) plug(place places.Place, namespace netns.NsHandle) error {
 	}
 	if err := netlink.LinkSetUp(cable); err != nil {
 		return fmt.Errorf("bring %s up: %w", attributes.Name, err)
+	}
+	return nil
+}
+
+// PodBridge is what the bridge of a node's pods is called.
+const PodBridge = "cni0"
+
+// makePodBridge makes the bridge of a node's pods ahead of the network plugin, with a hardware address of
+// its own. Without one a bridge takes the lowest of its ports', which changes as pods come and go, and
+// packets of the others to their gateway are lost until they ask for its address again, seconds later.
+func (n Network) makePodBridge(handle *netlink.Handle, place places.Place) error {
+	if place.Kind != places.Node {
+		return nil
+	}
+	attributes := netlink.NewLinkAttrs()
+	attributes.Name, attributes.HardwareAddr = PodBridge, n.hardware(place.Pods.Addr().Next())
+	err := handle.LinkAdd(&netlink.Bridge{LinkAttrs: attributes})
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("make the bridge of its pods: %w", err)
 	}
 	return nil
 }

@@ -45,7 +45,11 @@ func Probe() error {
 // ProbeFilter tries the rules of a partition. It belongs in a network namespace that ends after.
 func ProbeFilter(ctx context.Context) error {
 	everybody := []netip.Prefix{addresses.Range()}
-	cmd := exec.CommandContext(ctx, "nft", "-f", "-")
+	nft, err := exec.LookPath("nft")
+	if err != nil {
+		return nil //nolint:nilerr // that it is not installed is told by itself
+	}
+	cmd := exec.CommandContext(ctx, nft, "-f", "-")
 	cmd.Stdin = strings.NewReader(Ruleset(places.Filter{Silent: everybody, Deaf: everybody}))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))

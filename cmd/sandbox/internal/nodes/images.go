@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -45,7 +46,7 @@ func (s supervisor) importAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.importEach(append(s.Images.Archives[:len(s.Images.Archives):len(s.Images.Archives)], extra...)); err != nil {
+	if err := s.importEach(slices.Concat(s.Images.Archives, extra)); err != nil {
 		return err
 	}
 	return os.WriteFile(s.Images.All, nil, 0o600)
@@ -71,7 +72,7 @@ func (s supervisor) importEach(archives []string) error {
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := s.reaper.run(append(s.Images.Command[:len(s.Images.Command):len(s.Images.Command)], archive), s.Environment, log); err != nil {
+		if err := s.reaper.run(append(slices.Clip(s.Images.Command), archive), s.Environment, log); err != nil {
 			return fmt.Errorf("import %s: %w; see %s", archive, err, log.Name())
 		}
 		if err := s.Images.Note(archive); err != nil {

@@ -5,6 +5,7 @@ package nodes
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,9 +29,8 @@ func Run(ctx context.Context, file string, proceed io.Reader, narrate io.Writer)
 	if err := description.prepare(); err != nil {
 		return fmt.Errorf("prepare place %s: %w", description.HostName, err)
 	}
-	line, err := bufio.NewReader(proceed).ReadString('\n')
-	if err != nil || line != namespaces.Proceed {
-		return fmt.Errorf("place %s was not connected: whoever started it has ended (%w)", description.HostName, err)
+	if err := awaitProceed(proceed, description.HostName); err != nil {
+		return err
 	}
 	s := supervisor{description, reaper, narrate, make(chan struct{})}
 	if err := s.start(ctx); err != nil {
@@ -41,6 +41,15 @@ func Run(ctx context.Context, file string, proceed io.Reader, narrate io.Writer)
 	}
 	<-ctx.Done()
 	return nil // what runs in the place ends with process 1
+}
+
+// awaitProceed waits to be told to go on.
+func awaitProceed(proceed io.Reader, place string) error {
+	line, err := bufio.NewReader(proceed).ReadString('\n')
+	if line == namespaces.Proceed {
+		return nil
+	}
+	return errors.Join(fmt.Errorf("place %s was not connected: whoever started it has ended", place), err)
 }
 
 // supervisor runs the components of a place.

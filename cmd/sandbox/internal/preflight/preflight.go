@@ -21,18 +21,19 @@ import (
 	"quorate.dev/quorate/cmd/sandbox/internal/addresses"
 	"quorate.dev/quorate/cmd/sandbox/internal/cgroups"
 	"quorate.dev/quorate/cmd/sandbox/internal/network"
+	"quorate.dev/quorate/cmd/sandbox/internal/state"
 )
 
 // ProbeCommand is the hidden command of the sandbox that runs Probe, in new namespaces.
 const ProbeCommand = "preflight-probe"
 
-// Missing lists what the machine lacks to run real containers, each with its mend, sorted by how much depends on
-// it. Empty means that nothing is missing.
-func Missing(ctx context.Context) []string {
+// Missing lists what the machine lacks to run real containers whose files are below dir, each with its mend. Empty
+// means that nothing is missing.
+func Missing(ctx context.Context, dir string) []string {
 	if os.Geteuid() != 0 {
 		return []string{"not root: run as root (namespaces, mounts, cgroups and network links need it)"}
 	}
-	missing := slices.Concat(tools(), controlGroups(ctx))
+	missing := slices.Concat(tools(), controlGroups(ctx), fileSystem(dir))
 	if err := network.Free(addresses.Plans()); err != nil {
 		missing = append(missing, err.Error())
 	}
@@ -62,6 +63,22 @@ func tools() []string {
 		}
 	}
 	return missing
+}
+
+// fileSystem looks what the containers' own overlays would lie upon: overlayfs takes no upper layer on overlayfs
+// (https://docs.kernel.org/filesystems/overlayfs.html).
+func fileSystem(dir string) []string {
+	var found unix.Statfs_t
+	for err := unix.Statfs(dir, &found); err != nil; err = unix.Statfs(dir, &found) {
+		if dir == filepath.Dir(dir) {
+			return []string{fmt.Sprintf("the file system of the sandboxes is not known (%v): set %s", err, state.EnvSandboxes)}
+		}
+		dir = filepath.Dir(dir) // not made yet
+	}
+	if found.Type == unix.OVERLAYFS_SUPER_MAGIC {
+		return []string{fmt.Sprintf("%s is on overlayfs, upon which containers cannot lie: set %s to a directory on a disk", dir, state.EnvSandboxes)}
+	}
+	return nil
 }
 
 // controllers are the cgroup controllers that a kubelet needs (pkg/kubelet/cm), and runc's freezer and
@@ -125,10 +142,10 @@ func Probe(ctx context.Context) []string {
 		try        func(context.Context) error
 	}{
 		{"mounts cannot be made", "give CAP_SYS_ADMIN", mounts},
-		{"overlayfs cannot be mounted", "load the kernel module overlay, and keep the sandbox off overlayfs", overlay},
+		{"overlayfs cannot be mounted", "load the kernel module overlay, or build it into the kernel", overlay},
 		{"the host name cannot be set", "give CAP_SYS_ADMIN", func(context.Context) error { return unix.Sethostname([]byte("probe")) }},
 		{"network links cannot be made", "give CAP_NET_ADMIN, and a kernel with bridge and veth", func(context.Context) error { return network.Probe() }},
-		{"packets cannot be forwarded", "mount /proc/sys/net writable", func(context.Context) error {
+		{"packets cannot be forwarded", "give CAP_NET_ADMIN, and mount /proc/sys writable", func(context.Context) error {
 			return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0)
 		}},
 		{"nft cannot set rules", "give CAP_NET_ADMIN, and a kernel with nf_tables and nft_ct (5.13 or newer)", network.ProbeFilter},
@@ -151,13 +168,13 @@ func mounts(context.Context) error {
 
 // overlay tries containerd's snapshotter, in the memory file system that mounts has put over /run.
 func overlay(context.Context) error {
-	options := ""
+	var options []string
 	for _, layer := range []string{"lowerdir", "upperdir", "workdir"} {
 		dir := filepath.Join("/run", layer)
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			return err
 		}
-		options += "," + layer + "=" + dir
+		options = append(options, layer+"="+dir)
 	}
-	return unix.Mount("overlay", "/run/upperdir", "overlay", 0, options[1:])
+	return unix.Mount("overlay", "/run/upperdir", "overlay", 0, strings.Join(options, ","))
 }

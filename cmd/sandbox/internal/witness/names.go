@@ -56,7 +56,7 @@ func FollowNames(ctx context.Context, resolver *net.Resolver, names []string, ev
 }
 
 // questionTimeout bounds one question.
-const questionTimeout = 2 * time.Second
+const questionTimeout = time.Second
 
 func addresses(ctx context.Context, resolver *net.Resolver, name string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, questionTimeout)
