@@ -18,7 +18,8 @@ import (
 // has nothing to change but who owns what, the hold, and its own records. Here the clusters' own DNS
 // finds the authority, by a stub-domain.
 func TestByHand(t *testing.T) {
-	d := newDeployment(t, "byhand", 54)
+	t.Parallel()
+	d := newDeployment(t, "calm", "byhand", 54)
 	d.write(func(s *settings) { s.PodDNS = "stubDomain" })
 	rendered := filepath.Join(d.dir, "rendered")
 	d.expect(0, "render", "-o", rendered)

@@ -20,34 +20,41 @@ import (
 // clusterNames are the clusters of the fleet in rollout order, one a region.
 var clusterNames = []string{"eu1", "us1", "ap1"}
 
-// fleet is the sandbox that all tests share, each with deployments of its own.
+// fleet is a sandbox that tests share, each with deployments of its own.
 type fleet struct {
 	name, kubeconfig string
 	clients          map[string]kubernetes.Interface
 	pods             map[string]netip.Prefix // pod network by cluster
 	services         map[string]netip.Prefix // service network by cluster
+	once             sync.Once
+	err              error
 }
 
-var shared struct {
-	once  sync.Once
-	fleet *fleet
-	err   error
-}
+// fleets are those that were started, by what happens to them: a test that stops regions and cuts them
+// off has a fleet of its own.
+var fleets = struct {
+	mu      sync.Mutex
+	started map[string]*fleet
+}{started: map[string]*fleet{}}
 
-// theFleet starts the sandbox for the first test that asks.
-func theFleet(t *testing.T) *fleet {
+// theFleet starts the fleet for the first test that asks.
+func theFleet(t *testing.T, name string) *fleet {
 	t.Helper()
-	shared.once.Do(func() {
-		f := &fleet{
-			name: fmt.Sprintf("real-%d", os.Getpid()), clients: map[string]kubernetes.Interface{},
+	fleets.mu.Lock()
+	f := fleets.started[name]
+	if f == nil {
+		f = &fleet{
+			name: fmt.Sprintf("%s-%d", name, os.Getpid()), clients: map[string]kubernetes.Interface{},
 			pods: map[string]netip.Prefix{}, services: map[string]netip.Prefix{},
 		}
-		shared.fleet, shared.err = f, f.up()
-	})
-	if shared.err != nil {
-		t.Fatal(shared.err)
+		fleets.started[name] = f
 	}
-	return shared.fleet
+	fleets.mu.Unlock()
+	f.once.Do(func() { f.err = f.up() })
+	if f.err != nil {
+		t.Fatal(f.err)
+	}
+	return f
 }
 
 func (f *fleet) up() error {
@@ -155,10 +162,12 @@ func (f *fleet) at(t *testing.T, place string, args ...string) *subprocess.Proce
 }
 
 func downAll() {
-	if shared.fleet == nil || os.Getenv("QUORATE_KEEP") != "" {
+	if os.Getenv("QUORATE_KEEP") != "" {
 		return
 	}
-	if _, err := shared.fleet.run("down"); err != nil {
-		fmt.Println(err)
+	for _, f := range fleets.started {
+		if _, err := f.run("down"); err != nil {
+			fmt.Println(err)
+		}
 	}
 }

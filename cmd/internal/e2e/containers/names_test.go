@@ -69,7 +69,8 @@ spec:
 // TestNamesFollowPods measures, inside pods of every cluster, how long after a pod's new address is in
 // the API server of its cluster the name gives it, in all clusters.
 func TestNamesFollowPods(t *testing.T) {
-	d := newDeployment(t, "beacon", 55)
+	t.Parallel()
+	d := newDeployment(t, "calm", "beacon", 55)
 	d.writeBeacon()
 	d.apply()
 	d.expectEmpty()

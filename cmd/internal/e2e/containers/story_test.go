@@ -18,7 +18,8 @@ const electionTimeout = 2500 * time.Millisecond
 
 // TestStory is the life of one etcd while a client in a fourth place writes all the time.
 func TestStory(t *testing.T) {
-	d := newDeployment(t, "ledger", 53)
+	t.Parallel()
+	d := newDeployment(t, "stormy", "ledger", 53)
 	d.installs()
 	c := d.client()
 	c.begins("nothing happens")

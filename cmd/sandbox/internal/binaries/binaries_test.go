@@ -148,7 +148,7 @@ func TestEnsureContainersHasEverythingInOneDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n") {
 		if cgo := strings.HasPrefix(line, "1 "); cgo != strings.HasSuffix(line, "opencontainers/runc") {
 			t.Errorf("only runc is built with CGO: %s", line)
 		}

@@ -168,8 +168,10 @@ func writeLayout(to io.Writer, ref string, layer descriptor, content *os.File, e
 		name string
 		data []byte
 	}{
-		{"oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)}, {"index.json", index},
-		{blob(manifestIs), manifestData}, {blob(configIs), configData},
+		{"oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)},
+		{"index.json", index},
+		{blob(manifestIs), manifestData},
+		{blob(configIs), configData},
 	} {
 		if err := add(out, file.name, 0o644, file.data); err != nil {
 			return err
