@@ -49,7 +49,13 @@ mkdir -p "$work"
 cp "$here/topology.yaml" "$work/topology.yaml"
 cd "$work"
 KUBECONFIG=$("$sandbox" kubeconfig --name demo-real)
-export KUBECONFIG XDG_STATE_HOME=$work/state
+tools=$("$sandbox" build --containers --print-path 2> /dev/null)
+export KUBECONFIG XDG_STATE_HOME=$work/state PATH=$PATH:$tools
+# The file names addresses of Services and pods: those that the first sandbox of a machine has.
+if [[ $(kubectl --context eu1 get service kubernetes -o jsonpath='{.spec.clusterIP}') != 198.18.1.1 ]]; then
+  echo "another sandbox with real containers is up and has the addresses that topology.yaml names; end it first: sandbox down --name NAME" >&2
+  exit 1
+fi
 zone=ledger.db.example.com
 members=http://ledger-0.eu1.$zone:2379,http://ledger-0.us1.$zone:2379,http://ledger-0.ap1.$zone:2379
 # health asks a member about all members.
@@ -111,7 +117,7 @@ cat <<TXT
 The sandbox is still running. In another shell:
 
   cd $work
-  export KUBECONFIG=$KUBECONFIG XDG_STATE_HOME=$work/state PATH=$bin:\$PATH
+  export KUBECONFIG=$KUBECONFIG XDG_STATE_HOME=$work/state PATH=$bin:\$PATH:$tools
   quorate status                                        what is where
   sandbox stop ap1 --name demo-real                     take a region away; then quorate status
   sandbox start ap1 --name demo-real                    and give it back
