@@ -93,13 +93,17 @@ phase "a region cut off"
 for other in eu1 us1 client; do run sandbox partition ap1 "$other" --name demo-real; done
 sleep 5
 printf '\n$ etcdctl put, asked in the region that is cut off\n'
-kubectl --context ap1 -n ledger exec ledger-0 -- /usr/local/bin/etcdctl --command-timeout 3s put anything at-all \
-  && { echo "the minority took a write" >&2; exit 1; }
+if answer=$(kubectl --context ap1 -n ledger exec ledger-0 -- /usr/local/bin/etcdctl --command-timeout 3s put anything at-all 2>&1); then
+  echo "the minority took a write: $answer" >&2
+  exit 1
+fi
+grep '^Error' <<< "$answer"
 say "Its pod gets a new address meanwhile, and the region comes back"
 run kubectl --context ap1 -n ledger delete pod ledger-0
 phase "healed"
 run sandbox heal --name demo-real
 until_true "every member is healthy" health ap1
+run kubectl --context ap1 -n ledger wait pod/ledger-0 --for condition=Ready --timeout 60s
 
 say "What the client saw"
 kill -TERM "$client"

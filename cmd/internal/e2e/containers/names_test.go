@@ -227,6 +227,13 @@ func (d *deployment) startObservers() func() []answer {
 			d.t.Fatal(err)
 		}
 	}
+	d.t.Cleanup(func() { // they ask all the time, and other tests want the machine
+		for _, cluster := range clusterNames {
+			if err := d.fleet.clients[cluster].CoreV1().Pods(d.settings.Name).Delete(context.Background(), "observer", metav1.DeleteOptions{}); err != nil {
+				d.t.Error(err)
+			}
+		}
+	})
 	read := func() []answer {
 		var all []answer
 		for _, cluster := range clusterNames {
