@@ -52,6 +52,7 @@ func TestForwarder(t *testing.T) {
 	probe(t, "http://127.0.0.1:"+health+"/health")
 
 	address := "127.0.0.1:" + front
+	listening(t, address)
 	const replica = "bank-0.use1." + origin
 	expect := func(network, name, want string) {
 		t.Helper()
@@ -170,6 +171,26 @@ func clusterDNS(t *testing.T) string {
 		t.Cleanup(func() { _ = server.Shutdown() })
 	}
 	return packets.LocalAddr().String()
+}
+
+// listening waits until a server answers over both networks: CoreDNS says that it is ready before.
+func listening(t *testing.T, address string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for _, network := range []string{"udp", "tcp"} {
+		client := &mdns.Client{Net: network, Timeout: time.Second}
+		for {
+			_, _, err := client.ExchangeContext(ctx, question("listening.example.org.", mdns.TypeA), address)
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil {
+				t.Fatalf("%s %s does not answer: %v", network, address, err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
 }
 
 // asked is the answer in brief: rcode, aa, addresses.
