@@ -216,9 +216,10 @@ func TestUnreachableKeepsItsNames(t *testing.T) {
 	}
 	const replica = "bank-0.use1." + origin
 	eventually(t, address, replica, "NOERROR[10.1.0.4]")
+	stream := <-use1.streams // the watch begins after the list: cut before, it would never be
 	use1.down.Store(true)
 	cut := time.Now()
-	(<-use1.streams).Stop()
+	stream.Stop()
 	waitStatus(t, server, "unreachable", func(s serve.SourceStatus) bool { return errors.Is(s.Err, errDown) && s.Synced && s.Pods == 1 })
 	eventually(t, address, replica, "NOERROR[10.1.0.4]")
 	use1.set(t, newSlice("s", "bank-headless", slicePod("bank-0", "b", "10.1.0.9")))
