@@ -3,6 +3,7 @@ package kustomize
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"quorate.dev/quorate/regions"
@@ -39,7 +40,7 @@ func checkGoverned(set map[string]any, objects []map[string]any) error {
 	}
 	labels, _ := field(set, "spec", "template", "metadata", "labels").(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(selector)) {
-		if have, ok := labels[key]; !ok || have != selector[key] {
+		if have, ok := labels[key]; !ok || !reflect.DeepEqual(have, selector[key]) {
 			return fmt.Errorf("governing Service %s selects pods with %s=%v, and the pods of StatefulSet %s have %s: their addresses could not be read; correct one of the two",
 				service, key, selector[key], name, labelText(key, have, ok))
 		}

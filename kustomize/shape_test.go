@@ -27,6 +27,7 @@ func TestShapesRefused(t *testing.T) {
 		"service missing":          {set, `StatefulSet db is governed by Service db (spec.serviceName), which is not in spec.base`},
 		"service of others":        {replaced("selector: {app: db}, ports", "selector: {app: web}, ports"), "Service db selects pods with app=web, and the pods of StatefulSet db have app=db"},
 		"service lacks a label":    {replaced("selector: {app: db}, ports", "selector: {app: db, tier: data}, ports"), "selects pods with tier=data, and the pods of StatefulSet db have no label tier"},
+		"labels that are lists":    {strings.ReplaceAll(set+headless, "app: db", "app: [db]"), ""}, // the API server says what is wrong
 		"service selects nothing":  {replaced("selector: {app: db}, ports", "ports"), "Service db has no selector"},
 		"a job that goes away":     {set + headless + "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: setup}\nspec: {ttlSecondsAfterFinished: 60, template: {}}\n", "Job setup is deleted when it has finished (spec.ttlSecondsAfterFinished), so that every apply would run it again"},
 		"a job that stays":         {set + headless + "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: setup}\nspec: {template: {}}\n", ""},

@@ -55,7 +55,7 @@ func (b *builder) noteHistory(s site) {
 	}
 	for _, p := range s.pools {
 		switch {
-		case p.replicas() >= p.had:
+		case p.replicas() >= p.had, s.deleted(p):
 		case p.made < p.had:
 			b.note(fmt.Sprintf("%s: %s of %s never started, and the database counts on it: an installation that did not end; what is missing counts as down and is started first",
 				name, replicaCount(p.had-p.made), p.name))

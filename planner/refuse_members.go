@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/mod/semver"
+
+	"quorate.dev/quorate/regions"
 )
 
 // refuseChangedMembers: a database whose replicas are started with a list of all
@@ -37,14 +39,35 @@ func (b *builder) refuseChangedMembers() {
 // Ousterhout 2014, §5.2: a vote is kept on stable storage). It has to be removed and
 // added under a new one.
 func (b *builder) refuseEmptiedMembers(s site) {
-	if !s.emptied || !b.in.Topology.DeclaresMembers() {
+	if !b.in.Topology.DeclaresMembers() {
+		return
+	}
+	what, hint := "", ""
+	if s.emptied {
+		what = fmt.Sprintf("%s held members of %s before and is empty now", s.cluster.Name, b.plan.Deployment)
+	}
+	for _, p := range s.pools {
+		if b.initialised && s.deleted(p) {
+			what = fmt.Sprintf("%s: StatefulSet %s was made before and is gone, and so are its volumes", s.cluster.Name, p.name)
+			hint = fmt.Sprintf("; only where none of its replicas ever started, remove it from inventory.json of ConfigMap %s", LockName(b.plan.Deployment))
+		}
+	}
+	if what == "" {
 		return
 	}
 	b.refuse(Refusal{
 		Code: "member-lost-its-data", Cluster: s.cluster.Name,
-		Message: fmt.Sprintf("%s held members of %s before and is empty now: started without their data they would vote under their old identity, and removing and adding members of a running %s is not supported yet",
-			s.cluster.Name, b.plan.Deployment, b.in.Profile.Name),
-		Hint: "bring the volumes back, or replace the members by the database's own means",
+		Message: fmt.Sprintf("%s: started without their data its members would vote under their old identity, and removing and adding members of a running %s is not supported yet",
+			what, b.in.Profile.Name),
+		Hint: "bring the volumes back, or replace the members by the database's own means" + hint,
+	})
+}
+
+// deleted: the record says that the pool's StatefulSet was made, and neither it nor a volume
+// of it is there. All sets are made before the first replica is started.
+func (s site) deleted(p pool) bool {
+	return p.live == nil && p.made == 0 && p.want > 0 && slices.ContainsFunc(s.obs.State.Record.Inventory, func(ref regions.ObjectRef) bool {
+		return ref.Kind == "StatefulSet" && ref.Name == p.name
 	})
 }
 

@@ -131,6 +131,36 @@ func TestEmptiedMemberIsRefused(t *testing.T) {
 	}
 }
 
+// The same where the StatefulSet and its volumes were deleted and the record was left: it was
+// made once, so that its members are not such as never started.
+func TestDeletedMembersAreRefused(t *testing.T) {
+	gone := func(w *world) { delete(w.clusters["euw1"].sets, "bank") }
+	p := installed(t, deployment(t, "etcd", static, staticPlan)).change(gone).build()
+	if got := refused(p); !slices.Equal(got, []string{"member-lost-its-data"}) || !strings.Contains(p.Refusals[0].Message, "StatefulSet bank") {
+		t.Errorf("refused with %v:\n%s", got, text(p))
+	}
+	kept := installed(t, deployment(t, "etcd", static, staticPlan)).change(gone).change(func(w *world) { w.leaveVolumes("euw1", 1) })
+	if got := refused(kept.build()); len(got) != 0 {
+		t.Errorf("with its volume it is refused with %v", got)
+	}
+}
+
+// Where nobody serves, nobody tells which database it is: what is down is mended before.
+func TestRecordWaitsForTheMending(t *testing.T) {
+	w := installed(t, deployment(t, "etcd", static, staticPlan)).change(to("C"))
+	for name, k := range w.clusters {
+		k.state.Record.Database.ClusterID = ""
+		w.put(name+"/bank", "template=Z partition=0 pods=Z!")
+	}
+	p := w.build()
+	at := func(id string) int {
+		return slices.IndexFunc(p.Steps, func(s planner.Step) bool { return s.ID == id })
+	}
+	if record, mended := at("record"), at("euw1/partition/bank-0"); record < 0 || mended < 0 || record < mended {
+		t.Errorf("record is step %d, the last mending %d:\n%s", record, mended, text(p))
+	}
+}
+
 // A member that was never made counts in the arithmetic of a static cluster.
 func TestStaticQuorumCountsEveryMember(t *testing.T) {
 	w := crashed(t, deployment(t, "etcd", "us: use1*2; west: usw1*2; eu: euw1*1", staticPlan), "usw1/names")

@@ -128,14 +128,17 @@ func moveReason(m move) string {
 // recordDatabase puts the database's cluster ID on record where a crash, or an
 // installation by other hands, left it unrecorded: init against a replica that
 // serves answers that it was done already. Against one that does not, it could
-// found a second database, so slot 0 is waited for before; where it does not
-// pass now, this is left for later. It tells whether nothing is left to do.
+// found a second database, so slot 0 is waited for before. Where there is no such command
+// any replica that serves tells. Where now holds for none of them, this is left for later. It tells whether nothing is left to do.
 func (b *builder) recordDatabase(now func(regions.ReplicaID) bool) bool {
 	slots := Slots(b.in)
 	if len(slots) == 0 || b.blind() || b.clusterIDKnown() {
 		return true
 	}
 	if b.in.Profile.Hooks.Init == nil {
+		if !slices.ContainsFunc(b.allTargets(), now) {
+			return false // nobody serves, so that nobody could tell
+		}
 		b.recordID("a database serves and no cluster has its ID on record")
 		return true
 	}

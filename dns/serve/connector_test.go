@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -69,6 +70,42 @@ func TestClientComesLaterAndChanges(t *testing.T) {
 	moved.down.Store(false)
 	eventually(t, address, "bank-0.euw1."+origin, "NOERROR[10.3.0.4]")
 }
+
+// TestLogTellsOfTheNextFailure: that credentials were missing first does not keep from the log why those that
+// came are of no use; a failure that goes on is told again, once a minute.
+func TestLogTellsOfTheNextFailure(t *testing.T) {
+	var mu sync.Mutex
+	var log strings.Builder
+	now := time.Unix(1_700_000_000, 0)
+	locked := func(do func()) { mu.Lock(); defer mu.Unlock(); do() }
+	told := func(text string) (n int) {
+		locked(func() { n = strings.Count(log.String(), text) })
+		return n
+	}
+	write := writerFunc(func(p []byte) (n int, err error) {
+		locked(func() { n, err = log.Write(p) })
+		return n, err
+	})
+	euw1, later := newCluster(t, "euw1"), newExchange()
+	euw1.down.Store(true)
+	start(t, serve.Config{
+		Topology: bank(), Log: slog.New(slog.NewTextHandler(write, nil)),
+		Now:     func() (at time.Time) { locked(func() { at = now }); return at },
+		Sources: []serve.Source{{Cluster: "euw1", Namespace: namespace, Connector: later, Services: euw1.source().Services}},
+	})
+	waitFor(t, "word of the missing credentials", func() bool { return told(errNoCredentials.Error()) == 1 })
+	later.set(euw1.client)
+	waitFor(t, "word of what failed with them", func() bool { return told(errDown.Error()) == 1 })
+	locked(func() { now = now.Add(time.Minute) })
+	waitFor(t, "word of a failure that goes on", func() bool { return told(errDown.Error()) == 2 })
+	euw1.down.Store(false)
+	waitFor(t, "word of its end", func() bool { return told("watched again") == 1 })
+}
+
+// writerFunc is a writer.
+type writerFunc func([]byte) (int, error)
+
+func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -21,8 +21,12 @@ import (
 // start runs a server on a free loopback port until the test ends, and returns its address.
 func start(t *testing.T, c serve.Config) (*serve.Server, string) {
 	t.Helper()
-	c.Now = time.Now
-	c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
 	server, err := serve.New(c)
 	if err != nil {
 		t.Fatal(err)

@@ -89,6 +89,7 @@ type watcher struct {
 	pods        []dns.Endpoint
 	lastContact time.Time
 	err         error
+	told        time.Time     // when err was last logged; zero: not with the present client
 	synced      chan struct{} // closed when the cluster was read whole
 }
 
@@ -111,6 +112,7 @@ func (w *watcher) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		client, replaced, err := w.source.connector().Client()
 		if err == nil {
+			w.forgetTold()
 			w.runWith(ctx, client, replaced)
 			continue
 		}
@@ -172,23 +174,35 @@ func (w *watcher) services() []string {
 	return slices.Compact(services)
 }
 
-// attempted notes what became of a request; the first failure and the first success after one are logged.
+// tellEvery is how often a failure that goes on is logged again: its cause may be another one by now.
+const tellEvery = time.Minute
+
+// forgetTold has the next failure logged at once: it is another client's.
+func (w *watcher) forgetTold() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told = time.Time{}
+}
+
+// attempted notes what became of a request. Logged are the first failure with a client, what goes on failing
+// once a minute, and the first success after a failure.
 func (w *watcher) attempted(ctx context.Context, verb string, err error) {
 	if ctx.Err() != nil {
 		return // we stopped it ourselves
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	was := w.err
+	now := w.now()
 	if err == nil {
-		w.err, w.lastContact = nil, w.now()
-		if was != nil {
+		if w.err != nil {
 			w.log.Info("cluster is watched again")
 		}
+		w.err, w.told, w.lastContact = nil, time.Time{}, now
 		return
 	}
 	w.err = fmt.Errorf("cluster %s: cannot %s EndpointSlices in namespace %s: %w", w.source.Cluster, verb, w.source.Namespace, err)
-	if was == nil {
+	if w.told.IsZero() || now.Sub(w.told) >= tellEvery {
+		w.told = now
 		w.log.Warn("cluster cannot be watched, its last known names are kept", "error", err)
 	}
 }

@@ -24,7 +24,7 @@ const guardRecheck = heartbeat / 10
 // promise against what it read, and then acts under preconditions from that same
 // read. Where something is in the way it waits for a change, never longer than the
 // run's timeout; what was down meanwhile may have left the database with work to do, so
-// its own gate is asked again before the act.
+// its own gate is held again before the act. Where nothing was in the way, it is looked at once.
 func (b stepBase) guarded(ctx context.Context, targets []regions.ReplicaID, act func(context.Context, view) error) error {
 	return b.guardedAfter(ctx, targets, nil, act)
 }
@@ -51,14 +51,14 @@ func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, prep
 	waited := false
 	return b.poll(ctx, wait{clusters: b.clusters(), deadline: b.timeout(), recheck: guardRecheck, holds: func(ctx context.Context, _ view) ([]string, error) {
 		fresh, missing := b.inTheWay(ctx, targets)
-		if len(missing) == 0 && waited && b.gated() && !b.mends(fresh, targets) {
+		if len(missing) == 0 && waited && b.asksGate(fresh, targets) {
 			return nil, errWaited
 		}
-		if len(missing) == 0 && prepare != nil {
-			if err := prepare(ctx, fresh); err != nil {
+		if len(missing) == 0 {
+			var err error
+			if fresh, missing, err = b.makeReady(ctx, fresh, targets, prepare); err != nil {
 				return b.retry(err)
 			}
-			fresh, missing = b.inTheWay(ctx, targets)
 		}
 		if len(missing) > 0 {
 			waited = true
@@ -66,6 +66,34 @@ func (b stepBase) attempt(ctx context.Context, targets []regions.ReplicaID, prep
 		}
 		return b.retry(act(ctx, fresh))
 	}})
+}
+
+// asksGate: the act waits for the database's own health.
+func (b stepBase) asksGate(v view, targets []regions.ReplicaID) bool {
+	return b.gated() && !b.mends(v, targets)
+}
+
+// makeReady does what comes before the act, and looks at everything again if that took time. The
+// database's health is looked at once more before a replica is taken down: its gate opened
+// before the soak, and what came since need not show in the pods. A replica that lost the
+// others is ready all the same where readiness needs no quorum.
+func (b stepBase) makeReady(ctx context.Context, fresh view, targets []regions.ReplicaID, prepare func(context.Context, view) error) (view, []string, error) {
+	asks := len(targets) > 0 && b.asksGate(fresh, targets)
+	if asks {
+		if missing := b.ask(ctx, fresh); len(missing) > 0 {
+			return fresh, missing, nil
+		}
+	}
+	if prepare != nil {
+		if err := prepare(ctx, fresh); err != nil {
+			return fresh, nil, err
+		}
+	}
+	if !asks && prepare == nil {
+		return fresh, nil, nil
+	}
+	fresh, missing := b.inTheWay(ctx, targets)
+	return fresh, missing, nil
 }
 
 // inTheWay reads every cluster freshly and says why the targets may not be taken down now.

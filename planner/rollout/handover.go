@@ -46,6 +46,8 @@ func (u updateStep) handOver(ctx context.Context, seen view) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("find out whether %s leads: %w", target, err)
+		case serves && own.leader == "":
+			return notYet(target.String() + " to know who leads") // it may be the next
 		case !serves || !own.leads():
 			return nil
 		case moved == handovers:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/planner/journal"
@@ -203,6 +204,33 @@ func TestLeaderMovesByItself(t *testing.T) {
 		f.settled(two)
 		if got := f.handedOver(); got != 1 { // away from east, in its turn
 			t.Errorf("leadership was moved %d times", got)
+		}
+	})
+}
+
+// While nobody leads, whoever is about to be restarted may be the next one: it is waited for.
+func TestNobodyLeads(t *testing.T) {
+	simulate(t, defaults(), func(f *fleet) {
+		two := installedEtcd(f, nil, "east/bank-0").at(etcdTwo)
+		two.profile = func(p *kustomize.Profile) { p.Hooks.Gate = nil } // its look would come before
+		c := f.prepare(two, "update")
+		told := false
+		c.on = func(e rollout.Event) {
+			if e.Step != "west/partition/bank-0" {
+				return
+			}
+			told = told || e.Type == rollout.EventStepWait && strings.Contains(e.Message, "west/bank-0 to know who leads")
+			if e.Type == rollout.EventStepStart {
+				f.database.leader = regions.ReplicaID{}
+				f.after(20*time.Second, func() { f.database.lead(regions.ReplicaID{Cluster: "west", Pool: "bank"}) })
+			}
+		}
+		if err := c.execute(); err != nil {
+			t.Fatal(account(err))
+		}
+		f.settled(two)
+		if got := f.handedOver(); got == 0 || !told {
+			t.Errorf("leadership was moved %d times, the wait was told: %t", got, told)
 		}
 	})
 }

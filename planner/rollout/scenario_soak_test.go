@@ -1,6 +1,8 @@
 package rollout_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +39,39 @@ func TestDisturbedSoakStartsAnew(t *testing.T) {
 				}
 				if err := c.execute(); err != nil || !ended {
 					t.Error(account(err))
+				}
+				f.settled(two)
+			})
+		})
+	}
+}
+
+// A replica that goes down between two looks of the gate and is back before the last one does not
+// show in figures that lag: the gate begins anew all the same.
+func TestRestartBetweenLooksOfTheGate(t *testing.T) {
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			opts := defaults()
+			opts.seed, opts.startTime = seed, time.Second
+			simulate(t, opts, func(f *fleet) {
+				installed(f)
+				two := want(imageTwo)
+				c := f.prepare(two, "update")
+				held := false
+				c.on = func(e rollout.Event) {
+					if e.Step != "west/partition/bank-2" {
+						return
+					}
+					switch {
+					case e.Type == rollout.EventStepStart:
+						f.byHand("east", 2)
+					case e.Type == rollout.EventStepWait && !held && strings.Contains(e.Message, "a second healthy look"):
+						held = true
+						f.after(18*time.Second, func() { f.byHand("west", 2) })
+					}
+				}
+				if err := c.execute(); err != nil || !held {
+					t.Fatal(account(err))
 				}
 				f.settled(two)
 			})

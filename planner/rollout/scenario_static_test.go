@@ -1,6 +1,8 @@
 package rollout_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,5 +118,29 @@ func TestRegionLostWhileSoaking(t *testing.T) {
 			t.Fatal(account(err))
 		}
 		f.settled(two)
+	})
+}
+
+// Members that the others do not reach any more stay ready, since readiness needs no
+// quorum: their region is cut off while the update soaks, and nobody else is taken down.
+func TestRegionCutOffWhileSoaking(t *testing.T) {
+	everywhere(t, func(f *fleet) {
+		two := installedEtcd(f, five(), "north/bank-0").at(etcdTwo)
+		c := f.prepare(two, "update")
+		c.on = func(e rollout.Event) {
+			if e.Type == rollout.EventStepStart && e.Step == "west/partition/bank-1/soak" {
+				f.database.cut = map[regions.ReplicaID]bool{{Cluster: "east", Pool: "bank"}: true, {Cluster: "east", Pool: "bank", Ordinal: 1}: true}
+				f.after(4*time.Minute, func() { f.database.cut = nil })
+			}
+		}
+		if err := c.execute(); err != nil {
+			t.Fatal(account(err))
+		}
+		f.settled(two)
+		if !slices.ContainsFunc(c.events, func(e rollout.Event) bool {
+			return e.Type == rollout.EventStepWait && e.Step == "west/partition/bank-0" && strings.Contains(e.Message, "bank-0.east")
+		}) {
+			t.Error("nobody was told what it waits for")
+		}
 	})
 }

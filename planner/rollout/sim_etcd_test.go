@@ -26,6 +26,7 @@ type quorum struct {
 	onMove   func(to regions.ReplicaID) (fail bool) // what happens when leadership is moved
 	onSay    func(id regions.ReplicaID, leads bool) // what happens after a member said of itself whether it leads
 	other    string                                 // the cluster ID of another database, which one region is of
+	cut      map[regions.ReplicaID]bool             // members that no other member reaches, ready all the same
 }
 
 // saying is what a member last said of itself.
@@ -126,6 +127,11 @@ func (d *database) upIDs() []regions.ReplicaID {
 	return out
 }
 
+// reached are the members that are up and that the others reach.
+func (d *database) reached() []regions.ReplicaID {
+	return slices.DeleteFunc(d.upIDs(), func(id regions.ReplicaID) bool { return d.cut[id] })
+}
+
 // memberID is a number that a float could not hold.
 func memberID(id regions.ReplicaID) uint64 {
 	h := fnv.New64a()
@@ -140,14 +146,14 @@ func (d *database) etcdctl(id regions.ReplicaID, argv []string) rollout.ExecResu
 	switch {
 	case d.mute[id]:
 		return rollout.ExecResult{Stderr: "{\"level\":\"warn\"}\nError: context deadline exceeded", ExitCode: 1}
-	case everywhere && d.leader == (regions.ReplicaID{}):
+	case everywhere && (d.leader == (regions.ReplicaID{}) || d.cut[id]):
 		return rollout.ExecResult{Stderr: "{\"level\":\"warn\"}\nError: failed to fetch endpoints from etcd cluster member list: context deadline exceeded", ExitCode: 1}
 	case strings.HasPrefix(command, "endpoint health"):
 		return d.health()
 	case strings.HasPrefix(command, "member list"):
 		return d.memberTable()
 	case strings.HasPrefix(command, "endpoint status --cluster"):
-		return printed(d.statuses(d.upIDs()))
+		return printed(d.statuses(d.reached()))
 	case strings.HasPrefix(command, "endpoint status"):
 		if d.said == nil {
 			d.said = map[regions.ReplicaID]saying{}
@@ -178,7 +184,7 @@ func (d *database) url(id regions.ReplicaID, port int) string {
 
 func (d *database) health() rollout.ExecResult {
 	var rows []any
-	up, all := d.upIDs(), d.topology.Replicas()
+	up, all := d.reached(), d.topology.Replicas()
 	for _, r := range all {
 		row := map[string]any{"endpoint": d.url(r.ID, 2379), "health": slices.Contains(up, r.ID), "took": "5ms"}
 		if !slices.Contains(up, r.ID) {
@@ -214,7 +220,7 @@ func (d *database) statuses(ids []regions.ReplicaID) []any {
 		status := map[string]any{
 			"header": map[string]any{"cluster_id": json.Number(clusterID), "member_id": memberID(id)}, "raftTerm": d.term,
 		}
-		if d.leader != (regions.ReplicaID{}) { // zero values are left out
+		if d.leader != (regions.ReplicaID{}) && !d.cut[id] { // zero values are left out
 			status["leader"] = memberID(d.leader)
 		}
 		rows = append(rows, map[string]any{"Endpoint": d.url(id, 2379), "Status": status})

@@ -89,6 +89,7 @@ func (i *invariants) takenDown(p *pod, why string) {
 	}
 	i.checkSoak(p)
 	i.checkLeader(p)
+	i.checkQuorum(p)
 	i.order = append(i.order, p.id)
 	i.took = p.lastWriter
 }
@@ -105,6 +106,15 @@ func (i *invariants) checkLeader(p *pod) {
 		i.violation("%s was taken down while it led", p.id)
 	case said.at.Before(p.lastWritten.Add(-2 * time.Second)):
 		i.violation("%s was taken down while it led, %s after it was asked", p.id, p.lastWritten.Sub(said.at))
+	}
+}
+
+// checkQuorum: where members have been out of reach for a while, whatever their pods say,
+// none of those that are left to make a quorum is taken down.
+func (i *invariants) checkQuorum(p *pod) {
+	left := slices.DeleteFunc(i.database.reached(), func(id regions.ReplicaID) bool { return id == p.id })
+	if len(i.database.cut) > 0 && len(left) <= len(i.topology.Replicas())/2 {
+		i.violation("%s was taken down, and the %d members left are no quorum", p.id, len(left))
 	}
 }
 

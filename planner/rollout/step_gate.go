@@ -29,31 +29,31 @@ func (p probeStep) verify(ctx context.Context) error {
 	return p.gate(ctx, interval)
 }
 
-// gate waits until the database was healthy at every look of a whole interval, and
-// then makes sure that it is the one on record.
+// gate waits until the database was healthy at every look of a whole interval, with no
+// replica down or restarted between two looks, and then makes sure that it is the one on
+// record. Figures lag, so that they alone would not tell of a replica that was just away.
 func (b stepBase) gate(ctx context.Context, interval time.Duration) error {
-	var openSince, looked time.Time
+	var looked time.Time
 	var missing []string
+	open := &calm{}
 	pause := max(interval/4, 50*time.Millisecond)
-	holds := func(ctx context.Context, v view) ([]string, error) {
+	holds := func(ctx context.Context, _ view) ([]string, error) {
 		now := b.Now()
 		if now.Sub(looked) < pause && len(missing) > 0 {
 			return missing, nil // a watch event alone is no reason to ask again at once
 		}
 		looked = now
-		missing = b.ask(ctx, v)
+		v := observeAll(ctx, b.Observer, b.clusters())
+		missing = append(b.ask(ctx, v), reasons(downReasons(v))...)
 		switch {
 		case len(missing) > 0:
-			openSince = time.Time{}
-		case openSince.IsZero():
-			openSince = now
-		}
-		if len(missing) == 0 && now.Sub(openSince) < interval {
+			open.disturb()
+		case open.lasted(now, restarts(v)) < interval:
 			missing = []string{fmt.Sprintf("a second healthy look, %s after the first", interval)}
 		}
 		return missing, nil
 	}
-	if err := b.await(ctx, wait{clusters: b.clusters(), deadline: interval + b.timeout(), recheck: pause, holds: holds}); err != nil {
+	if err := b.poll(ctx, wait{clusters: b.clusters(), deadline: interval + b.timeout(), recheck: pause, holds: holds}); err != nil {
 		return err
 	}
 	return b.sameDatabase(ctx)

@@ -65,7 +65,7 @@ func decodeCredentials(secret *corev1.Secret) *credentials {
 		resourceVersion: secret.ResourceVersion,
 		notes:           map[string]credentialNote{}, entries: map[string]*clientcmdapi.Cluster{}, tokens: map[string][]byte{},
 	}
-	if json.Unmarshal([]byte(secret.Annotations[credentialsAnnotation]), &held.notes) != nil {
+	if json.Unmarshal([]byte(secret.Annotations[credentialsAnnotation]), &held.notes) != nil || held.notes == nil {
 		held.notes = map[string]credentialNote{}
 	}
 	if config, err := clientcmd.Load(secret.Data[regions.CredentialsKubeconfig]); err == nil {
@@ -107,7 +107,7 @@ func (h *credentials) state(cluster string, scope AuthorityScope) regions.Creden
 	switch {
 	case h.tokens[cluster] == nil || h.entries[cluster] == nil:
 		out.Due = "a part of it is missing from the Secret"
-	case note.Endpoint != scope.Watches[cluster].digest():
+	case note.Endpoint != scope.Watches[cluster].digest(), endpointIn(h.entries[cluster]).digest() != note.Endpoint:
 		out.Due = "the address or the certificate authority of its API server has changed"
 	case left <= 0:
 		out.Due = "expired " + note.Expires.UTC().Format(time.RFC3339)

@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -66,22 +67,31 @@ func TestCredentialsDue(t *testing.T) {
 		now  time.Time
 		due  string
 	}{
-		"new":                {same, epoch.Add(day), ""},
-		"half its life left": {same, epoch.Add(45 * day), ""},
-		"less than half":     {same, epoch.Add(45*day + time.Second), "expires 2026-04-01T00:00:00Z"},
-		"over":               {same, epoch.Add(91 * day), "expired 2026-04-01T00:00:00Z"},
-		"no annotation":      {func(s *corev1.Secret) { s.Annotations = nil }, epoch, "never issued"},
-		"not an annotation":  {func(s *corev1.Secret) { s.Annotations[credentialsAnnotation] = "{" }, epoch, "never issued"},
-		"no token":           {func(s *corev1.Secret) { delete(s.Data, "eu1.token") }, epoch, "a part of it is missing from the Secret"},
-		"no kubeconfig":      {func(s *corev1.Secret) { delete(s.Data, "kubeconfig") }, epoch, "a part of it is missing from the Secret"},
-		"not a kubeconfig":   {func(s *corev1.Secret) { s.Data["kubeconfig"] = []byte("\t") }, epoch, "a part of it is missing from the Secret"},
-		"nothing at all":     {func(s *corev1.Secret) { *s = corev1.Secret{} }, epoch, "never issued"},
+		"new":                   {same, epoch.Add(day), ""},
+		"half its life left":    {same, epoch.Add(45 * day), ""},
+		"less than half":        {same, epoch.Add(45*day + time.Second), "expires 2026-04-01T00:00:00Z"},
+		"over":                  {same, epoch.Add(91 * day), "expired 2026-04-01T00:00:00Z"},
+		"no annotation":         {func(s *corev1.Secret) { s.Annotations = nil }, epoch, "never issued"},
+		"not an annotation":     {func(s *corev1.Secret) { s.Annotations[credentialsAnnotation] = "{" }, epoch, "never issued"},
+		"an annotation of null": {func(s *corev1.Secret) { s.Annotations[credentialsAnnotation] = "null" }, epoch, "never issued"},
+		"another server": {func(s *corev1.Secret) {
+			s.Data["kubeconfig"] = bytes.ReplaceAll(s.Data["kubeconfig"], []byte("https://eu1"), []byte("https://eu9"))
+		}, epoch, "the address or the certificate authority of its API server has changed"},
+		"no token":         {func(s *corev1.Secret) { delete(s.Data, "eu1.token") }, epoch, "a part of it is missing from the Secret"},
+		"no kubeconfig":    {func(s *corev1.Secret) { delete(s.Data, "kubeconfig") }, epoch, "a part of it is missing from the Secret"},
+		"not a kubeconfig": {func(s *corev1.Secret) { s.Data["kubeconfig"] = []byte("\t") }, epoch, "a part of it is missing from the Secret"},
+		"nothing at all":   {func(s *corev1.Secret) { *s = corev1.Secret{} }, epoch, "never issued"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			states := held(c.edit).states(authorityScope(c.now, "eu1"))
 			if len(states) != 1 || states[0].Due != c.due || states[0].Extra {
 				t.Errorf("got %+v, want due %q", states, c.due)
+			}
+			again := held(c.edit)
+			again.take(authorityScope(c.now, "eu1"), []Grant{grant("eu1", 90*day)})
+			if states := again.states(authorityScope(epoch, "eu1")); len(states) != 1 || states[0].Due != "" {
+				t.Errorf("issued anew: %+v", states)
 			}
 		})
 	}

@@ -33,6 +33,11 @@ func (e Endpoint) entry() *clientcmdapi.Cluster {
 	return &clientcmdapi.Cluster{Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthorityData: e.CA}
 }
 
+// endpointIn is what an entry of the kubeconfig says.
+func endpointIn(entry *clientcmdapi.Cluster) Endpoint {
+	return Endpoint{Server: entry.Server, TLSServerName: entry.TLSServerName, CA: entry.CertificateAuthorityData}
+}
+
 // Endpoint is how others reach this cluster's API server: at server, or where that is empty at the
 // kubeconfig's own, known by the kubeconfig's certificate authority, which is read from its
 // file where it is not inline. Only what proves the server's identity to a pod passes, since a token is sent to

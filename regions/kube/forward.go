@@ -90,7 +90,7 @@ func (c *Cluster) tunnel(ctx context.Context, key, namespace, pod string) *tunne
 		defer close(t.ready)
 		ctx, cancel := context.WithTimeout(c.logged(context.WithoutCancel(ctx)), c.timeout)
 		defer cancel()
-		t.conn, t.err = c.dialForward(ctx, namespace, pod)
+		t.conn, t.err = c.dialWithin(ctx, namespace, pod)
 	}()
 	return t
 }

@@ -30,6 +30,7 @@ type forwarder struct {
 	websockets  bool
 	connections atomic.Int32
 	silent      atomic.Bool // it takes connections and says nothing
+	silentSPDY  atomic.Bool // the same, of plain SPDY alone
 
 	mu   sync.Mutex
 	open []httpstream.Connection
@@ -45,7 +46,7 @@ func newForwarder(t *testing.T, websockets bool) *forwarder {
 
 func (f *forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
-	case f.silent.Load():
+	case f.silent.Load(), f.silentSPDY.Load() && r.Method == http.MethodPost:
 		<-r.Context().Done()
 	case !strings.HasSuffix(r.URL.Path, "/namespaces/db/pods/authority-0/portforward"):
 		http.NotFound(w, r)
@@ -241,5 +242,26 @@ func TestDialPodHeedsDeadlines(t *testing.T) {
 			t.Errorf("a server that says nothing was waited for %s", took)
 		}
 		f.CloseClientConnections()
+	})
+}
+
+// TestDialPodOutlivesASilentSPDY: a server that falls silent within the plain SPDY handshake, which heeds no
+// context, keeps nobody from a later tunnel.
+func TestDialPodOutlivesASilentSPDY(t *testing.T) {
+	f := newForwarder(t, false)
+	t.Cleanup(f.CloseClientConnections)
+	c := f.cluster(t)
+	f.silentSPDY.Store(true)
+	if _, err := dialAuthority(t, c, "authority-0", 1054); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a server that says nothing: %v", err)
+	}
+	f.silentSPDY.Store(false)
+	eventually(t, "a tunnel to a server that answers again", func() bool {
+		conn, err := dialAuthority(t, c, "authority-0", 1054)
+		if err != nil {
+			return false
+		}
+		speak(t, conn, "at last")
+		return conn.Close() == nil
 	})
 }

@@ -14,8 +14,33 @@ import (
 	streamspdy "k8s.io/streaming/pkg/httpstream/spdy"
 )
 
+// dialWithin is dialForward until ctx ends: client-go waits for the answer to a plain SPDY
+// handshake without heeding a context. A connection that comes too late is closed.
+func (c *Cluster) dialWithin(ctx context.Context, namespace, pod string) (httpstream.Connection, error) {
+	type result struct {
+		conn httpstream.Connection
+		err  error
+	}
+	dialled := make(chan result, 1)
+	go func() {
+		conn, err := c.dialForward(ctx, namespace, pod)
+		dialled <- result{conn, err}
+	}()
+	select {
+	case r := <-dialled:
+		return r.conn, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-dialled; r.conn != nil {
+				_ = r.conn.Close() // nobody waits for it any more
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
 // dialForward opens a connection to a pod: SPDY over WebSocket (KEP-4006), or plain SPDY where the
-// server has no WebSocket. client-go's own dialers take no context, and so could hang for ever.
+// server has no WebSocket. client-go's own dialers take no context at all.
 func (c *Cluster) dialForward(ctx context.Context, namespace, pod string) (httpstream.Connection, error) {
 	location := c.clientset.CoreV1().RESTClient().Post().
 		Resource("pods").Namespace(namespace).Name(pod).SubResource("portforward").URL()

@@ -25,7 +25,7 @@ type authority struct {
 
 var _ rollout.Authority = authority{}
 
-// lookupTimeout bounds one question to one server.
+// lookupTimeout bounds the questions about one name to all servers outside of the clusters.
 const lookupTimeout = 2 * time.Second
 
 // told is what one server gives for a name.

@@ -152,8 +152,8 @@ func (w *wired) credentialsView(states []regions.ClusterState, granted map[strin
 	for _, cluster := range w.names() {
 		state := slices.IndexFunc(states, func(s regions.ClusterState) bool { return s.Cluster == cluster })
 		for _, peer := range w.names() {
-			if peer == cluster || state < 0 {
-				continue
+			if peer == cluster || state < 0 || slices.Contains(states[state].NotLooked, regions.NotLookedCredentials) {
+				continue // unlooked and silence tell of these clusters
 			}
 			expires, action := time.Time{}, view.CredentialMissing
 			if held := states[state].Authority.CredentialFor(peer); !held.Expires.IsZero() {

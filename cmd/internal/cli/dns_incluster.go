@@ -33,6 +33,9 @@ const (
 	// othersGrace is how long readiness waits for the other clusters after this one was read, so that
 	// a new pod does not take over from one that knows more. They may be unreachable, so no longer.
 	othersGrace = 5 * time.Second
+	// recordTold is how often it is logged again that a cluster's record cannot be read: the cause may be
+	// another one by now.
+	recordTold = time.Minute
 )
 
 // clusterWay is the present way into a cluster, or why there is none; the channel is closed when
@@ -51,6 +54,7 @@ type insider struct {
 	mu      sync.Mutex
 	records map[string]regions.Record // as last read
 	ownRead time.Time                 // when its own cluster was first seen to be read; zero: not yet
+	settled bool                      // it was ready once
 }
 
 // dnsServeInCluster serves until it is interrupted.
@@ -102,6 +106,16 @@ func (o inClusterOptions) check(t *regions.Topology) error {
 func (in *insider) ready() error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.settled {
+		return nil
+	}
+	err := in.unready()
+	in.settled = err == nil
+	return err
+}
+
+// unready is why the authority is not ready now; the caller holds mu.
+func (in *insider) unready() error {
 	if _, read := in.records[in.own]; !read {
 		return fmt.Errorf("the record of cluster %s was not read yet", in.own)
 	}
@@ -126,24 +140,29 @@ func (in *insider) ready() error {
 // followRecord reads the cluster's record again and again, for the replicas behind the seed names. A
 // failed reading leaves what is known.
 func (in *insider) followRecord(ctx context.Context, c regions.Cluster) {
-	told := false
+	var told time.Time // zero: of nothing that goes on
 	for ctx.Err() == nil {
 		cluster, replaced, err := in.ways[c.Name]()
 		if err == nil {
 			err = in.readRecord(ctx, cluster, c)
 		}
 		next := recordEvery
-		if err != nil {
-			next = recordRetry
-			if !told && ctx.Err() == nil {
+		switch now := in.app.now(); {
+		case err == nil:
+			told = time.Time{}
+		case told.IsZero() || now.Sub(told) >= recordTold:
+			told, next = now, recordRetry
+			if ctx.Err() == nil {
 				in.app.log.Warn("the record of a cluster cannot be read, the last known one stays", "cluster", c.Name, "error", err)
 			}
+		default:
+			next = recordRetry
 		}
-		told = err != nil
 		timer := time.NewTimer(next)
 		select {
 		case <-timer.C:
 		case <-replaced:
+			told = time.Time{} // another way fails for reasons of its own
 		case <-ctx.Done():
 		}
 		timer.Stop()

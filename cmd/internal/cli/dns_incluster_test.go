@@ -66,6 +66,8 @@ func TestInsiderReady(t *testing.T) {
 	}
 	expect("") // nobody waits for a cluster to which there is no way
 	otherErr = nil
+	expect("") // nor goes back on it when there is one
+	in.settled, in.ownRead = false, time.Time{}
 	expect("cluster usw1 is being read")
 	now = now.Add(othersGrace)
 	expect("") // it may be unreachable
