@@ -189,7 +189,9 @@ func (b *builder) seen() []regions.ClusterState {
 	return out
 }
 
-// mustStand says why the authority of a cluster is to be waited for; empty: it is not.
+// mustStand says why the authority of a cluster is to be waited for; empty: it is not. One
+// whose replicas are not all ready answers all the same, and mending the database must
+// not wait for it.
 func (b *builder) mustStand(s site) string {
 	switch {
 	case s.silent():
@@ -199,7 +201,12 @@ func (b *builder) mustStand(s site) string {
 	case b.authorityChanges(s):
 		return "its objects change"
 	}
-	return s.obs.State.Authority.Missing()
+	missing := s.obs.State.Authority.Missing()
+	if a := s.obs.State.Authority; missing == "" || a == nil || a.Ready == 0 {
+		return missing
+	}
+	b.note(fmt.Sprintf("%s: its authority answers and is not whole: %s", s.cluster.Name, missing))
+	return ""
 }
 
 // authorityChanges: an object of the authority is made or changed in this cluster.

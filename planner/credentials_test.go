@@ -107,7 +107,8 @@ func addAuthority(t *testing.T, all map[string]func() *world) {
 		return installed(t, deployment(t, "cockroachdb", three, promised)).change(func(w *world) { w.topology = usual() }).change(to("B"))
 	}
 	all["authority-updated"] = standing(func(w *world) { w.topology.AuthorityInCluster().Image = "quorate:v2" })
-	all["authority-down"] = standing(func(w *world) { w.clusters["usw1"].authority.unready = 1 })
+	all["authority-down"] = standing(func(w *world) { w.clusters["usw1"].authority.unready = 2 })
+	all["authority-degraded"] = standing(func(w *world) { w.clusters["usw1"].authority.unready = 1 })
 	all["authority-account-anew"] = standing(func(w *world) { w.clusters["euw1"].authority.account = "another" })
 	all["authority-tokens-due"] = standing(func(w *world) {
 		w.clusters["use1"].authority.due = map[string]string{"usw1": "expires 2026-04-01T00:00:00Z", "euw1": "expired 2026-03-01T00:00:00Z"}
