@@ -89,32 +89,51 @@ const killPoll = 50
 // Kill ends the processes 1 of places and waits until they, and with them every process and mount of
 // the places, are gone: the kernel ends all others of a pid namespace before it reports process 1
 // (pid_namespaces(7)).
+//
+// One that cannot be ended does not keep the others alive. A pid that meanwhile belongs to another
+// process counts as ended.
 func Kill(ctx context.Context, inits ...processes.Process) error {
 	var waiting []int
+	var failures []error
 	defer func() {
 		for _, fd := range waiting {
 			_ = unix.Close(fd)
 		}
 	}()
 	for _, process := range inits {
-		fd, err := unix.PidfdOpen(process.PID, 0)
-		if errors.Is(err, unix.ESRCH) {
-			continue
+		fd, err := signalKill(process)
+		if fd >= 0 {
+			waiting = append(waiting, fd)
 		}
-		if err != nil {
-			return fmt.Errorf("open pid %d: %w", process.PID, err)
-		}
-		waiting = append(waiting, fd)
-		if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("end pid %d (%s): %w", process.PID, Description(process), err)
-		}
+		failures = append(failures, err)
 	}
 	for _, fd := range waiting {
 		if err := awaitEnd(ctx, fd); err != nil {
-			return fmt.Errorf("wait for the places of %d killed processes to be gone: %w", len(inits), err)
+			failures = append(failures, fmt.Errorf("wait for the places of %d killed processes to be gone: %w", len(inits), err))
+			break
 		}
 	}
-	return nil
+	return errors.Join(failures...)
+}
+
+// signalKill kills a process and gives a pidfd that tells when it has ended; -1 if it has already. The
+// pidfd is taken before the process is compared with what was found, so that a pid that was given
+// to another one in between is not killed.
+func signalKill(process processes.Process) (int, error) {
+	fd, err := unix.PidfdOpen(process.PID, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return -1, nil
+	}
+	if err != nil {
+		return -1, fmt.Errorf("open pid %d: %w", process.PID, err)
+	}
+	if !process.Runs() {
+		return -1, unix.Close(fd)
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fd, fmt.Errorf("end pid %d (%s): %w", process.PID, Description(process), err)
+	}
+	return fd, nil
 }
 
 // awaitEnd waits until the process behind a pidfd has ended: it becomes readable (pidfd_open(2)).

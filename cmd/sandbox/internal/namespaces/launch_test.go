@@ -23,7 +23,11 @@ func TestKillWaitsForTheEnd(t *testing.T) {
 	if _, err := out.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	process := processes.Process{PID: cmd.Process.Pid}
+	process := processes.Process{PID: cmd.Process.Pid, Args: cmd.Args}
+	other := processes.Process{PID: cmd.Process.Pid, Args: []string{InitName}}
+	if err := Kill(t.Context(), other); err != nil || !process.Runs() {
+		t.Fatalf("a pid of another process: %v", err)
+	}
 	if err := Kill(t.Context(), process); err != nil {
 		t.Fatal(err)
 	}

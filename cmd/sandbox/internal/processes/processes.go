@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -74,13 +75,28 @@ func list() ([]Process, error) {
 		if err != nil {
 			continue
 		}
-		data, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
-		if err != nil || len(data) == 0 {
-			continue // ended meanwhile, a kernel thread, or a zombie
+		if args := arguments(pid); args != nil {
+			all = append(all, Process{PID: pid, Args: args})
 		}
-		all = append(all, Process{PID: pid, Args: strings.Split(strings.TrimRight(string(data), "\x00"), "\x00")})
 	}
 	return all, nil
+}
+
+// arguments is the command line of a process by /proc, nil where it has none: it ended meanwhile, or is
+// a kernel thread or a zombie.
+func arguments(pid int) []string {
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	if err != nil || len(data) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimRight(string(data), "\x00"), "\x00")
+}
+
+// Runs tells, by /proc, whether its pid is still that of this process: one whose command line is
+// another is another process. One that is ending has no command line any more and may still run.
+func (p Process) Runs() bool {
+	now := arguments(p.PID)
+	return now == nil || slices.Equal(now, p.Args)
 }
 
 // listByPS serves systems without /proc, such as macOS.
