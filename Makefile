@@ -1,5 +1,5 @@
 # `make` alone lists the targets. Nothing here needs more than Go, git, make and bash; what is marked
-# (cc) also needs a C compiler, for the race detector. The first run of a target fetches Go modules.
+# (cc) also needs a C compiler, for the race detector; real containers need root on Linux and what .ci/packages installs. The first run of a target fetches Go modules.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -90,7 +90,7 @@ func newAuthorityValues(files map[string][]byte, t *regions.Topology, c regions.
 	}
 	v := authorityValues{
 		Header: baseHeader(t), Name: t.Metadata.Name, Cluster: c.Name, Namespace: c.Namespace, Zone: zoneName(t),
-		Object: regions.AuthorityName(t.Metadata.Name), Record: "quorate-" + t.Metadata.Name,
+		Object: regions.AuthorityName(t.Metadata.Name), Record: regions.RecordName(t.Metadata.Name),
 		Credentials: regions.CredentialsName(t.Metadata.Name), CredentialsDir: regions.CredentialsDir, Component: regions.AuthorityComponent,
 		Image: in.Image, Forwarder: in.Forwarder, DNSServers: c.DNSServers, PodCIDRs: c.PodCIDRs, Services: services,
 		Port: regions.AuthorityPort, DNSPort: authorityDNSPort, HealthPort: authorityHealthPort,

@@ -11,7 +11,6 @@ import (
 	"quorate.dev/quorate/kustomize"
 	"quorate.dev/quorate/kustomize/build"
 	"quorate.dev/quorate/regions"
-	"quorate.dev/quorate/regions/kube"
 )
 
 const authorityOfOn = "quorate-dns-on"
@@ -86,7 +85,7 @@ func TestAuthorityMayDoNoMore(t *testing.T) {
 	reading := []any{"get", "list", "watch"}
 	want(t, "rules", at(authorityOf(t, topology(t, "inside"), "par1")["Role"], "rules"), []any{
 		map[string]any{"apiGroups": []any{"discovery.k8s.io"}, "resources": []any{"endpointslices"}, "verbs": reading},
-		map[string]any{"apiGroups": []any{""}, "resources": []any{"configmaps"}, "resourceNames": []any{kube.ObjectName("on")}, "verbs": reading},
+		map[string]any{"apiGroups": []any{""}, "resources": []any{"configmaps"}, "resourceNames": []any{regions.RecordName("on")}, "verbs": reading},
 	})
 }
 

@@ -193,10 +193,7 @@ func (b *builder) preamble() []string {
 	}
 	var out []string
 	for _, namespace := range slices.Sorted(maps.Keys(clusters)) {
-		out = append(out, fmt.Sprintf("hold Lease %s/%s in %s", namespace, LockName(b.plan.Deployment), strings.Join(clusters[namespace], ", ")))
+		out = append(out, fmt.Sprintf("hold Lease %s/%s in %s", namespace, regions.RecordName(b.plan.Deployment), strings.Join(clusters[namespace], ", ")))
 	}
 	return out
 }
-
-// LockName is the Lease that keeps a second run out, and the record ConfigMap's name.
-func LockName(deployment string) string { return "quorate-" + deployment }

@@ -99,7 +99,7 @@ func (b *builder) refuseUnfinishedInit(s site, p pool) bool {
 		Message: fmt.Sprintf("%s: the template of %s changes while it is not known how run %q ended, which began to initialise the database in %s: it may hold data",
 			s.cluster.Name, p.name, run, replica),
 		Hint: fmt.Sprintf("put the former template back and apply, so that the initialisation ends, then change it; only if the log of %s shows that nothing was initialised, remove intentRun and intentReplica from database.json of ConfigMap %s in every cluster",
-			replica, LockName(b.plan.Deployment)),
+			replica, regions.RecordName(b.plan.Deployment)),
 	})
 	return true
 }

@@ -49,7 +49,7 @@ func (b *builder) refuseEmptiedMembers(s site) {
 	for _, p := range s.pools {
 		if b.initialised && s.deleted(p) {
 			what = fmt.Sprintf("%s: StatefulSet %s was made before and is gone, and so are its volumes", s.cluster.Name, p.name)
-			hint = fmt.Sprintf("; only where none of its replicas ever started, remove it from inventory.json of ConfigMap %s", LockName(b.plan.Deployment))
+			hint = fmt.Sprintf("; only where none of its replicas ever started, remove it from inventory.json of ConfigMap %s", regions.RecordName(b.plan.Deployment))
 		}
 	}
 	if what == "" {

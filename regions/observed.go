@@ -203,3 +203,7 @@ type FieldConflict struct {
 	Manager string
 	Field   string
 }
+
+// RecordName is the name of the record's ConfigMap, and of the Lease that keeps a second run out, in
+// every cluster.
+func RecordName(deployment string) string { return "quorate-" + deployment }

@@ -29,9 +29,6 @@ type Scope struct {
 	Authority *AuthorityScope
 }
 
-// ObjectName is the name of the deployment's Lease and of its record's ConfigMap.
-func ObjectName(deployment string) string { return "quorate-" + deployment }
-
 // Observe reads the deployment's state in this cluster, every part fresh and
 // consistent (lists at the latest resourceVersion) and all parts at once. Where nodes may
 // not be listed, ConfigMaps not in other namespaces, or the Secret of the authority's credentials not be read, those are
@@ -50,7 +47,7 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 		func() (err error) { listing, err = c.list(ctx, scope.Namespace); return err },
 		func() (err error) { record, err = c.ReadRecord(ctx, scope.Namespace, scope.Deployment); return err },
 		func() (err error) {
-			lease, err = c.readLease(ctx, scope.Namespace, ObjectName(scope.Deployment))
+			lease, err = c.readLease(ctx, scope.Namespace, regions.RecordName(scope.Deployment))
 			return err
 		},
 		func() (err error) { others, err = c.otherRecords(ctx, scope); return err },
@@ -108,7 +105,7 @@ func (c *Cluster) otherRecords(ctx context.Context, scope Scope) (otherRecords, 
 }
 
 func (o *otherRecords) add(c *Cluster, scope Scope, stored *corev1.ConfigMap) error {
-	deployment, isRecord := strings.CutPrefix(stored.Name, ObjectName(""))
+	deployment, isRecord := strings.CutPrefix(stored.Name, regions.RecordName(""))
 	switch {
 	case !isRecord || stored.Data[keyDatabase] == "":
 		return nil // a ConfigMap of an overlay

@@ -48,7 +48,7 @@ func (c *Cluster) UpdateRecord(ctx context.Context, namespace, deployment string
 		return !apierrors.IsConflict(last) && !apierrors.IsAlreadyExists(last), nil
 	})
 	if last == nil && err != nil {
-		return c.explain(ctx, "update ConfigMap/"+namespace+"/"+ObjectName(deployment), err)
+		return c.explain(ctx, "update ConfigMap/"+namespace+"/"+regions.RecordName(deployment), err)
 	}
 	return last
 }
@@ -59,7 +59,7 @@ func (c *Cluster) editRecord(ctx context.Context, namespace, deployment string, 
 		return err
 	}
 	if stored == nil {
-		stored = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: ObjectName(deployment)}}
+		stored = &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: regions.RecordName(deployment)}}
 	}
 	record, err := c.decodeRecord(stored)
 	if err != nil {
@@ -96,8 +96,8 @@ func (c *Cluster) putRecord(ctx context.Context, stored *corev1.ConfigMap) error
 // getRecord reads the record's ConfigMap; nil where it does not exist.
 func (c *Cluster) getRecord(ctx context.Context, namespace, deployment string) (*corev1.ConfigMap, error) {
 	var stored *corev1.ConfigMap
-	err := c.read(ctx, fmt.Sprintf("get ConfigMap/%s/%s", namespace, ObjectName(deployment)), func(ctx context.Context) (err error) {
-		stored, err = c.clientset.CoreV1().ConfigMaps(namespace).Get(ctx, ObjectName(deployment), metav1.GetOptions{})
+	err := c.read(ctx, fmt.Sprintf("get ConfigMap/%s/%s", namespace, regions.RecordName(deployment)), func(ctx context.Context) (err error) {
+		stored, err = c.clientset.CoreV1().ConfigMaps(namespace).Get(ctx, regions.RecordName(deployment), metav1.GetOptions{})
 		return err
 	})
 	switch {

@@ -176,7 +176,7 @@ func (p leasesPort) Release(ctx context.Context, cluster, holder string) error {
 	return p.w.clusters[cluster].ReleaseLease(ctx, p.w.scopes[cluster].Namespace, p.name(), holder, p.w.now)
 }
 
-func (p leasesPort) name() string { return planner.LockName(p.w.topology.Metadata.Name) }
+func (p leasesPort) name() string { return regions.RecordName(p.w.topology.Metadata.Name) }
 
 func (p leasesPort) request(holder string) kube.LeaseRequest {
 	return kube.LeaseRequest{Holder: holder, Info: p.info, Duration: p.ttl}

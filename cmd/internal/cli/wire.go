@@ -163,7 +163,7 @@ func (w *wired) observeOne(ctx context.Context, name string, compare bool) plann
 		}
 	}
 	if o.State.Lease != nil {
-		w.clusters[name].SightLease(w.scopes[name].Namespace, planner.LockName(w.topology.Metadata.Name), *o.State.Lease, w.now())
+		w.clusters[name].SightLease(w.scopes[name].Namespace, regions.RecordName(w.topology.Metadata.Name), *o.State.Lease, w.now())
 	}
 	return o
 }

@@ -162,7 +162,7 @@ func (in *insider) slice(cluster, pod, ip string) {
 // record writes the deployment's record as far as the authority reads it.
 func (in *insider) record(cluster, database string) {
 	in.t.Helper()
-	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: kube.ObjectName(in.name)}, Data: map[string]string{"database.json": database}}
+	config := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: regions.RecordName(in.name)}, Data: map[string]string{"database.json": database}}
 	if _, err := in.sandbox.clients[cluster].CoreV1().ConfigMaps(in.name).Create(in.t.Context(), config, metav1.CreateOptions{}); err != nil {
 		in.t.Fatal(err)
 	}

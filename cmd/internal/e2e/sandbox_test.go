@@ -11,6 +11,8 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"quorate.dev/quorate/cmd/internal/e2e/subprocess"
 )
 
 // clusterNames are the clusters of every test sandbox, in rollout order.
@@ -72,14 +74,7 @@ func (h *sandboxHandle) up(args []string) error {
 
 // command runs the sandbox binary and returns what it printed on standard output.
 func (h *sandboxHandle) command(args ...string) (string, error) {
-	cmd := exec.Command(shared.sandbox, args...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("sandbox %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
-	}
-	return string(out), nil
+	return subprocess.Output(exec.Command(shared.sandbox, args...))
 }
 
 func (h *sandboxHandle) must(t *testing.T, args ...string) string {

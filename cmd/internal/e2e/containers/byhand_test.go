@@ -19,7 +19,7 @@ import (
 // finds the authority, by a stub-domain.
 func TestByHand(t *testing.T) {
 	t.Parallel()
-	d := newDeployment(t, "calm", "byhand", 54)
+	d := newDeployment(t, "byhand", 54)
 	d.write(func(s *settings) { s.PodDNS = "stubDomain" })
 	rendered := filepath.Join(d.dir, "rendered")
 	d.expect(0, "render", "-o", rendered)

@@ -64,11 +64,11 @@ spec:
 {{- end}}
 `
 
-// newDeployment writes a topology for a fleet; every deployment of the fleet has its own last byte for the
+// newDeployment writes a topology; every deployment of the fleet has its own last byte for the
 // addresses of its authority.
-func newDeployment(t *testing.T, fleet, name string, serviceByte byte) *deployment {
+func newDeployment(t *testing.T, name string, serviceByte byte) *deployment {
 	t.Helper()
-	f := theFleet(t, fleet)
+	f := theFleet(t)
 	d := &deployment{t: t, fleet: f, dir: t.TempDir(), settings: settings{
 		Name: name, Version: "v3.6.16", PodDNS: "dnsConfig", CPU: "300m", Soak: "1s", Canary: "2s", ServiceByte: serviceByte,
 	}}

@@ -20,41 +20,34 @@ import (
 // clusterNames are the clusters of the fleet in rollout order, one a region.
 var clusterNames = []string{"eu1", "us1", "ap1"}
 
-// fleet is a sandbox that tests share, each with deployments of its own.
+// fleet is the sandbox that all tests share, each with deployments of its own.
 type fleet struct {
 	name, kubeconfig string
 	clients          map[string]kubernetes.Interface
 	pods             map[string]netip.Prefix // pod network by cluster
 	services         map[string]netip.Prefix // service network by cluster
-	once             sync.Once
-	err              error
 }
 
-// fleets are those that were started, by what happens to them: a test that stops regions and cuts them
-// off has a fleet of its own.
-var fleets = struct {
-	mu      sync.Mutex
-	started map[string]*fleet
-}{started: map[string]*fleet{}}
+var shared struct {
+	once  sync.Once
+	fleet *fleet
+	err   error
+}
 
 // theFleet starts the fleet for the first test that asks.
-func theFleet(t *testing.T, name string) *fleet {
+func theFleet(t *testing.T) *fleet {
 	t.Helper()
-	fleets.mu.Lock()
-	f := fleets.started[name]
-	if f == nil {
-		f = &fleet{
-			name: fmt.Sprintf("%s-%d", name, os.Getpid()), clients: map[string]kubernetes.Interface{},
+	shared.once.Do(func() {
+		f := &fleet{
+			name: fmt.Sprintf("real-%d", os.Getpid()), clients: map[string]kubernetes.Interface{},
 			pods: map[string]netip.Prefix{}, services: map[string]netip.Prefix{},
 		}
-		fleets.started[name] = f
+		shared.fleet, shared.err = f, f.up()
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
 	}
-	fleets.mu.Unlock()
-	f.once.Do(func() { f.err = f.up() })
-	if f.err != nil {
-		t.Fatal(f.err)
-	}
-	return f
+	return shared.fleet
 }
 
 func (f *fleet) up() error {
@@ -129,16 +122,7 @@ func (f *fleet) command(args ...string) *exec.Cmd {
 }
 
 // run executes the sandbox binary and returns what it printed on standard output.
-func (f *fleet) run(args ...string) (string, error) {
-	cmd := f.command(args...)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("sandbox %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
-	}
-	return string(out), nil
-}
+func (f *fleet) run(args ...string) (string, error) { return subprocess.Output(f.command(args...)) }
 
 func (f *fleet) must(t *testing.T, args ...string) string {
 	t.Helper()
@@ -162,12 +146,10 @@ func (f *fleet) at(t *testing.T, place string, args ...string) *subprocess.Proce
 }
 
 func downAll() {
-	if os.Getenv("QUORATE_KEEP") != "" {
+	if shared.fleet == nil || os.Getenv("QUORATE_KEEP") != "" {
 		return
 	}
-	for _, f := range fleets.started {
-		if _, err := f.run("down"); err != nil {
-			fmt.Println(err)
-		}
+	if _, err := shared.fleet.run("down"); err != nil {
+		fmt.Println(err)
 	}
 }

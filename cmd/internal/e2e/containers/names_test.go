@@ -70,7 +70,7 @@ spec:
 // the API server of its cluster the name gives it, in all clusters.
 func TestNamesFollowPods(t *testing.T) {
 	t.Parallel()
-	d := newDeployment(t, "calm", "beacon", 55)
+	d := newDeployment(t, "beacon", 55)
 	d.writeBeacon()
 	d.apply()
 	d.expectEmpty()

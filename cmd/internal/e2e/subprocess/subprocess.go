@@ -5,6 +5,7 @@ package subprocess
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os/exec"
 	"regexp"
@@ -37,6 +38,18 @@ func Run(t testing.TB, cmd *exec.Cmd) Result {
 		t.Fatalf("%s: %v", strings.Join(cmd.Args, " "), err)
 	}
 	return Result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// Output executes the command and returns what it printed on standard output; the error of one that
+// fails has its standard error.
+func Output(cmd *exec.Cmd) (string, error) {
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, stderr.String())
+	}
+	return string(out), nil
 }
 
 // Process is one program under way; both its streams are gathered in one text.

@@ -67,9 +67,23 @@ func Make(path string) error {
 	return nil
 }
 
-// make makes the directories one by one: a cpuset is born empty and takes no process before it is given
-// CPUs and memory (https://docs.kernel.org/admin-guide/cgroup-v1/cpusets.html).
+// makeAttempts is how often make begins anew when a directory goes from under it.
+const makeAttempts = 1000
+
+// make makes the cgroup at path. Another sandbox that ends may take away Root, empty for a moment, between two
+// of its directories; then it begins anew.
 func (h Hierarchy) make(path string) error {
+	for range makeAttempts {
+		if err := h.makeOnce(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return h.makeOnce(path)
+}
+
+// makeOnce makes the directories one by one: a cpuset is born empty and takes no process before it is given
+// CPUs and memory (https://docs.kernel.org/admin-guide/cgroup-v1/cpusets.html).
+func (h Hierarchy) makeOnce(path string) error {
 	dir := h.Dir
 	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		parent := dir

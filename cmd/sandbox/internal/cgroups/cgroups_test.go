@@ -37,6 +37,34 @@ func TestACpusetIsBornUsable(t *testing.T) {
 	}
 }
 
+func TestACgroupIsMadeWhileAnotherSandboxEnds(t *testing.T) {
+	hierarchy := Hierarchy{Dir: t.TempDir(), Controllers: []string{"cpu"}}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				_ = os.Remove(filepath.Join(hierarchy.Dir, Root)) // as Remove does after the last sandbox
+			}
+		}
+	}()
+	for range 2000 {
+		if err := hierarchy.make(Path("s-01", "a-n0")); err != nil {
+			t.Error(err)
+			break
+		}
+		if err := os.RemoveAll(filepath.Join(hierarchy.Dir, Root, "s-01")); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(done)
+	<-ended
+}
+
 func TestRemoveGoesFromTheBottomUp(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "a")
 	if err := os.MkdirAll(filepath.Join(root, "b", "c"), 0o700); err != nil {
