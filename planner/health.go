@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"slices"
 
 	"quorate.dev/quorate/regions"
 )
@@ -120,4 +121,16 @@ func Down(states []regions.ClusterState) map[regions.ReplicaID]bool {
 		}
 	}
 	return down
+}
+
+// ExposureNow is what could fail safely now, as the replicas of a topology are seen: whoever does not
+// serve counts as down, and so does whoever nobody can see.
+func ExposureNow(t *regions.Topology, states []regions.ClusterState) regions.Exposure {
+	down := Down(states)
+	for _, r := range t.Replicas() {
+		if !slices.ContainsFunc(states, func(s regions.ClusterState) bool { return FindPod(s, r.ID) != nil }) {
+			down[r.ID] = true
+		}
+	}
+	return regions.LiveLayout(t, states).Exposure(down)
 }

@@ -96,7 +96,9 @@ func (x *execution) run(ctx context.Context) error {
 	defer release()
 	x.Ports = locked{x.Ports, x.held}.writers()
 	wait := x.fleet.follow(ctx, x.Observer, x.clusters())
-	defer func() { cancel(); wait() }()
+	var told sync.WaitGroup
+	told.Go(func() { x.tellHealth(ctx) })
+	defer func() { cancel(); wait(); told.Wait() }()
 	err = x.execute(ctx)
 	if err == nil {
 		err = x.markInstalled(ctx)

@@ -111,8 +111,11 @@ func (a *app) runPlan(ctx context.Context, w *wired, observed []planner.Observat
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	fmt.Fprintf(a.err, "run %s; journal %s; %s\n", run, file.Name(), where)
-	progress := view.NewProgress(a.out, a.err, a.style(), a.json())
+	view.Lines(a.err, a.narrationStyle(), fmt.Sprintf("run %s; journal %s\n%s\n", run, file.Name(), where))
+	progress := view.NewProgress(view.Terms{
+		Out: a.out, Err: a.err, JSON: a.json(), Style: a.narrationStyle(), Screen: a.display(), Now: a.now,
+	}, plan)
+	defer progress.Close()
 	ports := w.ports(authority, leaseTerms{info: a.holder(), ttl: leaseTTL})
 	ports.Journal, ports.Emit = journal.New(file, run, a.now), progress.Event
 	work := rollout.Work{

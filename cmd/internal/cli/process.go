@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -16,6 +15,7 @@ import (
 
 	"golang.org/x/term"
 
+	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/planner/rollout"
 )
 
@@ -28,10 +28,14 @@ type process struct {
 	out, err io.Writer
 	// inTerminal and outTerminal tell whether somebody can answer, and whether somebody watches.
 	inTerminal, outTerminal bool
-	env                     func(string) string
-	interrupts              *interrupts
-	now                     func() time.Time
-	random                  io.Reader
+	// screen is the door to a standard error that is a terminal, outScreen to such a standard
+	// output; nil where it is none. columns is the width of either, 0 where unknown.
+	screen, outScreen *view.Screen
+	columns           func() int
+	env               func(string) string
+	interrupts        *interrupts
+	now               func() time.Time
+	random            io.Reader
 }
 
 // Main runs the command line of this process and returns its exit code.
@@ -45,9 +49,26 @@ func Main() int {
 	p := &process{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		inTerminal: term.IsTerminal(int(os.Stdin.Fd())), outTerminal: term.IsTerminal(int(os.Stdout.Fd())),
-		env: os.Getenv, interrupts: &interrupts{signals: signals}, now: time.Now, random: rand.Reader,
+		env: os.Getenv, interrupts: &interrupts{signals: signals}, now: time.Now, random: rand.Reader, columns: columns,
+	}
+	if p.outTerminal {
+		p.outScreen = view.NewScreen(os.Stdout)
+	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		p.screen = view.NewScreen(os.Stderr)
+		p.err = p.screen
 	}
 	return p.run(context.Background(), os.Args[1:])
+}
+
+// columns is the width of the terminal that standard output or standard error is.
+func columns() int {
+	for _, file := range []*os.File{os.Stdout, os.Stderr} {
+		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
 }
 
 // run executes one command line.
@@ -76,5 +97,9 @@ func (p *process) report(err error) {
 	if errors.As(err, &account) {
 		text = account.Account()
 	}
-	fmt.Fprintf(p.err, "quorate: %s\n", text)
+	style := view.Style{}
+	if p.screen != nil && p.columns != nil {
+		style.Width = p.columns()
+	}
+	view.Lines(p.err, style, "quorate: "+text)
 }

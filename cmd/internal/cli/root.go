@@ -12,8 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
-
-	"quorate.dev/quorate/cmd/internal/view"
 )
 
 // app is one invocation: the process around it and its settings.
@@ -97,12 +95,6 @@ func (a *app) readSettings(known *pflag.FlagSet) error {
 }
 
 func (a *app) json() bool { return a.settings.GetString("output") == "json" }
-
-// style decides on colour: only for a terminal, and never against a wish.
-func (a *app) style() view.Style {
-	plain := a.settings.GetBool("no-color") || a.env("NO_COLOR") != "" || a.env("TERM") == "dumb" || !a.outTerminal
-	return view.Style{Colour: !plain}
-}
 
 // stateDir is where run journals live.
 func (a *app) stateDir() (string, error) {

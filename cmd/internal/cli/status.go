@@ -16,14 +16,25 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	return &cobra.Command{
+	var watch bool
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what is where, who holds the lock, and what could fail safely now",
+		Long: "status asks every cluster and shows what it holds. With --watch it goes on: in place on a terminal,\n" +
+			"elsewhere a block (or a line of JSON) whenever something has changed; an interrupt ends it with exit code 0.",
 		Example: "  quorate status\n" +
+			"  quorate status --watch\n" +
 			"  quorate status --output json",
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if watch {
+				return a.watchStatus(cmd.Context())
+			}
+			return a.status(cmd.Context())
+		},
 	}
+	cmd.Flags().BoolVarP(&watch, "watch", "w", false, "show it again whenever something changes, until interrupted")
+	return cmd
 }
 
 func (a *app) status(ctx context.Context) error {

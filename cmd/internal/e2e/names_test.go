@@ -91,12 +91,31 @@ func TestApproval(t *testing.T) {
 	if len(b.journals()) != 0 {
 		t.Error("a run began without approval")
 	}
+	stopped := b.startOnTerminal("yes\n", "apply")
+	stopped.WaitFor(t, "; journal ", "steps done")
+	stopped.Resize(t, 60, 20)
+	stopped.Type(t, "\x03")
+	if code := stopped.Wait(); code != 14 || !strings.Contains(stopped.Output(), "stopping after the current step") {
+		t.Fatalf("exit %d after an interrupt, want 14\n%s", code, stopped.Output())
+	}
+	restored(t, stopped.Output())
 	yes := b.startOnTerminal("yes\n", "apply")
 	if code := yes.Wait(); code != 0 {
 		t.Fatalf("exit %d after a yes\n%s", code, yes.Output())
 	}
-	if !strings.Contains(yes.Output(), "\x1b[") {
-		t.Error("a terminal gets no colours")
+	for _, want := range []string{"\x1b[3", "steps done", "us-east1", "now: a region may be lost", "✓ the database is healthy", "Done: every step is true."} {
+		if !strings.Contains(yes.Output(), want) {
+			t.Errorf("a terminal does not get %q:\n%s", want, yes.Output())
+		}
 	}
+	restored(t, yes.Output())
 	b.expectSettled()
+}
+
+// restored: the cursor that a display hid is seen again at the end.
+func restored(t *testing.T, output string) {
+	t.Helper()
+	if shown, hidden := strings.LastIndex(output, "\x1b[?25h"), strings.LastIndex(output, "\x1b[?25l"); shown < hidden || hidden < 0 {
+		t.Errorf("the terminal was not given back: %q", output)
+	}
 }

@@ -20,10 +20,12 @@ func Plan(w io.Writer, s Style, p *planner.Plan) {
 	planNames(w, s, p)
 	planSteps(w, s, p)
 	for _, note := range p.Notes {
-		fmt.Fprintf(w, "\n%s %s\n", s.paint(yellow, "note:"), note)
+		fmt.Fprintln(w)
+		s.text(w, s.paint(yellow, "note:")+" "+note, len("note: "))
 	}
 	planRefusals(w, s, p)
-	fmt.Fprintf(w, "\n%s\n", planSummary(p))
+	fmt.Fprintln(w)
+	s.text(w, planSummary(p), 0)
 }
 
 // PlanLine prints a plan as one line of JSON, the first of a run's.
@@ -60,7 +62,7 @@ func planClusters(w io.Writer, s Style, p *planner.Plan) {
 		}
 		rows = append(rows, []string{c.Name, c.Region, state})
 	}
-	table(w, rows)
+	s.table(w, rows)
 }
 
 func planPromise(w io.Writer, s Style, p *planner.Plan) {
@@ -72,9 +74,9 @@ func planPromise(w io.Writer, s Style, p *planner.Plan) {
 	if p.Promise.InForce && p.Promise.Now.Slack != p.Promise.AtRest.Slack {
 		rows = append(rows, []string{"now", s.paint(yellow, p.Promise.Now.String()), s.paint(faint, "some replicas are down or cannot be seen")})
 	}
-	table(w, rows)
+	s.table(w, rows)
 	if !p.Promise.InForce && len(p.Steps) > 0 {
-		fmt.Fprintf(w, "  %s\n", s.paint(faint, "in force once the database is initialised; before that nothing is promised"))
+		s.text(w, "  "+s.paint(faint, "in force once the database is initialised; before that nothing is promised"), 2)
 	}
 }
 
@@ -105,12 +107,12 @@ func planChanges(w io.Writer, s Style, p *planner.Plan) {
 	}
 	s.heading(w, "Changes")
 	for _, g := range groupChanges(p.Objects) {
-		fmt.Fprintf(w, "  %s %s/%s  %s\n", mark(s, g.change.Action), g.change.Object.Kind, g.change.Object.Name, s.paint(faint, strings.Join(g.clusters, ", ")))
+		s.text(w, fmt.Sprintf("  %s %s/%s  %s", mark(s, g.change.Action), g.change.Object.Kind, g.change.Object.Name, s.paint(faint, strings.Join(g.clusters, ", "))), 6)
 		for _, f := range g.change.Fields {
-			fmt.Fprintf(w, "      %s\n", f)
+			s.text(w, "      "+f.String(), 8)
 		}
 		if g.change.Note != "" && g.change.Action != planner.ActionCreate {
-			fmt.Fprintf(w, "      %s\n", s.paint(faint, g.change.Note))
+			s.text(w, "      "+s.paint(faint, g.change.Note), 6)
 		}
 	}
 }
@@ -154,7 +156,7 @@ func planNames(w io.Writer, s Style, p *planner.Plan) {
 		if len(c.After) > 0 {
 			line += " " + s.paint(faint, strings.Join(c.After, " "))
 		}
-		fmt.Fprintln(w, line)
+		s.text(w, line, 6)
 	}
 }
 
@@ -164,7 +166,7 @@ func planSteps(w io.Writer, s Style, p *planner.Plan) {
 	}
 	s.heading(w, "Steps")
 	for _, line := range p.Preamble {
-		fmt.Fprintf(w, "   %s  %s\n", s.paint(faint, "·"), s.paint(faint, line))
+		s.text(w, "   "+s.paint(faint, s.sign("·", "-"))+"  "+s.paint(faint, line), 6)
 	}
 	var rows [][]string
 	for i := 0; i < len(p.Steps); i++ {
@@ -173,7 +175,7 @@ func planSteps(w io.Writer, s Style, p *planner.Plan) {
 		rows = append(rows, []string{places(i+1, follow.steps), step.Summary + follow.text, exposureText(s, step) + thenText(step, follow), s.paint(faint, step.Why)})
 		i += follow.steps
 	}
-	table(w, rows)
+	s.table(w, rows)
 }
 
 // places are the numbers of a step and of those shown in its line.
@@ -262,12 +264,12 @@ func planRefusals(w io.Writer, s Style, p *planner.Plan) {
 			}
 			more++
 		}
-		fmt.Fprintf(w, "  %s %s\n", s.paint(red, r.Code+":"), r.Message)
+		s.text(w, fmt.Sprintf("  %s %s", s.paint(red, r.Code+":"), r.Message), 6)
 		if more > 0 {
-			fmt.Fprintf(w, "      %s\n", s.paint(faint, fmt.Sprintf("and %d more like it in %s", more, r.Cluster)))
+			s.text(w, "      "+s.paint(faint, fmt.Sprintf("and %d more like it in %s", more, r.Cluster)), 6)
 		}
 		if r.Hint != "" {
-			fmt.Fprintf(w, "      %s\n", r.Hint)
+			s.text(w, "      "+r.Hint, 6)
 		}
 	}
 }

@@ -91,14 +91,10 @@ func NewStatus(t *regions.Topology, observed []planner.Observation, now time.Tim
 		Promise: t.Spec.Survive.Failure, WhileUpdating: t.Spec.Survive.WhileUpdating,
 		Zone: t.Spec.DNS.Zone, topology: t, podIPs: map[string][]string{},
 	}
-	down := map[regions.ReplicaID]bool{}
 	for _, c := range t.OrderedClusters() {
 		o := find(observed, c.Name)
 		s.Clusters = append(s.Clusters, s.cluster(c, o))
 		if o.Unreachable != "" {
-			for _, r := range t.Replicas() {
-				down[r.ID] = down[r.ID] || r.ID.Cluster == c.Name
-			}
 			continue
 		}
 		s.states = append(s.states, o.State)
@@ -106,21 +102,8 @@ func NewStatus(t *regions.Topology, observed []planner.Observation, now time.Tim
 			s.DatabaseID = id
 		}
 	}
-	s.Exposure = liveExposure(t, s.states, down)
+	s.Exposure = planner.ExposureNow(t, s.states)
 	return s
-}
-
-// liveExposure counts everybody who does not serve, and those nobody can see.
-func liveExposure(t *regions.Topology, states []regions.ClusterState, unseen map[regions.ReplicaID]bool) regions.Exposure {
-	for id := range planner.Down(states) {
-		unseen[id] = true
-	}
-	for _, r := range t.Replicas() {
-		if !slices.ContainsFunc(states, func(s regions.ClusterState) bool { return planner.FindPod(s, r.ID) != nil }) {
-			unseen[r.ID] = true
-		}
-	}
-	return regions.LiveLayout(t, states).Exposure(unseen)
 }
 
 func find(observed []planner.Observation, cluster string) planner.Observation {

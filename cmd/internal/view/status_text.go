@@ -14,8 +14,9 @@ func (s *Status) Text(w io.Writer, style Style) {
 	for _, c := range s.Clusters {
 		s.clusterText(w, style, c)
 	}
-	fmt.Fprintf(w, "\n%s\n", s.exposureLine(style))
-	fmt.Fprintf(w, "%s\n", style.paint(faint, s.Authority))
+	fmt.Fprintln(w)
+	style.text(w, s.exposureLine(style), 2)
+	style.text(w, style.paint(faint, s.Authority), 2)
 }
 
 func (s *Status) database() string {
@@ -28,20 +29,20 @@ func (s *Status) database() string {
 func (s *Status) clusterText(w io.Writer, style Style, c ClusterStatus) {
 	style.heading(w, c.Region+" / "+c.Name)
 	if !c.Reachable {
-		fmt.Fprintf(w, "  %s\n", style.paint(red, "does not answer: "+c.Error))
+		style.text(w, "  "+style.paint(red, "does not answer: "+c.Error), 4)
 		return
 	}
-	fmt.Fprintf(w, "  %s\n", style.paint(faint, c.Version+"; "+lockLine(c.Lease)))
+	style.text(w, "  "+style.paint(faint, c.Version+"; "+lockLine(c.Lease)), 4)
 	for _, p := range c.Pools {
 		fmt.Fprintf(w, "  %s: %d of %d replicas, partition %d (%s)\n", p.Name, p.Replicas, p.Want, p.Partition, p.Hold)
 		var rows [][]string
 		for _, m := range p.Members {
 			rows = append(rows, []string{"  " + m.ID.Pod(), readiness(style, m), m.Zone, m.Node, imageTag(m.Image), nameText(style, m)})
 		}
-		table(w, rows)
+		style.table(w, rows)
 		for _, m := range p.Members {
 			if brief(m.Trouble) != m.Trouble {
-				fmt.Fprintf(w, "    %s\n", style.paint(faint, m.ID.Pod()+": "+m.Trouble))
+				style.text(w, "    "+style.paint(faint, m.ID.Pod()+": "+m.Trouble), 6)
 			}
 		}
 	}

@@ -5,13 +5,16 @@ package view
 import (
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 )
 
 // Style is what the terminal can show.
 type Style struct {
 	Colour bool
+	// Width is the number of columns that a line may take; 0: as many as it needs, for
+	// readers that are no terminal.
+	Width int
+	// ASCII: the terminal shows no other signs (RFC 20).
+	ASCII bool
 }
 
 // The colours used, by meaning. They are of the terminal's own palette, so they
@@ -35,28 +38,17 @@ func (s Style) heading(w io.Writer, text string) {
 	fmt.Fprintf(w, "\n%s\n", s.paint(bold, text))
 }
 
-// table writes rows of cells in aligned columns, indented by two spaces.
-func table(w io.Writer, rows [][]string) { writeTable(w, "  ", rows) }
-
-// plainTable is a table without indentation.
-func plainTable(w io.Writer, rows [][]string) { writeTable(w, "", rows) }
-
-// writeTable leaves no blanks at the ends of lines.
-func writeTable(w io.Writer, indent string, rows [][]string) {
-	var text strings.Builder
-	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintf(t, "%s%s\n", indent, strings.Join(row, "\t"))
-	}
-	_ = t.Flush() // a strings.Builder takes everything
-	for line := range strings.Lines(text.String()) {
-		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
-	}
-}
-
 func count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
+}
+
+// sign is a sign, or its stand-in for terminals that show ASCII alone.
+func (s Style) sign(sign, ascii string) string {
+	if s.ASCII {
+		return ascii
+	}
+	return sign
 }

@@ -118,7 +118,8 @@ func TestProgress(t *testing.T) {
 		{Time: at.Add(66 * time.Second), Type: rollout.EventStepFail, Number: 4, Total: 12, Message: "update use1/bank-1: a long story"},
 	}
 	var out, narration bytes.Buffer
-	p := NewProgress(&out, &narration, Style{}, false)
+	now := func() time.Time { return at.Add(66 * time.Second) }
+	p := NewProgress(Terms{Out: &out, Err: &narration, Now: now}, samplePlan())
 	for _, e := range events {
 		p.Event(e)
 	}
@@ -131,7 +132,8 @@ func TestProgress(t *testing.T) {
 		t.Errorf("got\n%s%s\nwant\n%s", narration.String(), out.String(), want)
 	}
 	out.Reset()
-	machine := NewProgress(&out, &narration, Style{}, true)
+	machine := NewProgress(Terms{Out: &out, Err: &narration, JSON: true, Now: now}, samplePlan())
+	defer machine.Close()
 	machine.Event(events[1])
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line["format_version"] != "1.0" || line["type"] != "step_start" || line["step"] != nil {

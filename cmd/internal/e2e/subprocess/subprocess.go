@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -59,6 +60,8 @@ type Process struct {
 	text  bytes.Buffer
 	grown chan struct{} // closed and replaced when text grows
 	ended chan struct{}
+	// terminal is the other end of the program's terminal, nil where it has none.
+	terminal *os.File
 }
 
 func newProcess(cmd *exec.Cmd) *Process {
@@ -81,20 +84,35 @@ func Start(t testing.TB, cmd *exec.Cmd) *Process {
 func OnTerminal(t testing.TB, cmd *exec.Cmd, typed string) *Process {
 	t.Helper()
 	p := newProcess(cmd)
-	terminal, err := pty.Start(cmd)
+	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 30, Cols: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.terminal = terminal
 	t.Cleanup(func() { _ = terminal.Close() })
-	if _, err := terminal.WriteString(typed); err != nil {
-		t.Fatal(err)
-	}
+	p.Type(t, typed)
 	go func() {
 		_, _ = io.Copy(p, terminal) // ends with an error when the process does: a terminal without its end
 		_ = cmd.Wait()
 		close(p.ended)
 	}()
 	return p
+}
+
+// Type types on the program's terminal; "\x03" interrupts it.
+func (p *Process) Type(t testing.TB, text string) {
+	t.Helper()
+	if _, err := p.terminal.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Resize gives the program's terminal another size.
+func (p *Process) Resize(t testing.TB, columns, rows uint16) {
+	t.Helper()
+	if err := pty.Setsize(p.terminal, &pty.Winsize{Rows: rows, Cols: columns}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Write gathers what the program says.
