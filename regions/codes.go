@@ -79,6 +79,7 @@ const (
 	codeDuplicateZone     = "duplicate-zone"
 	codeZoneInTwoRegions  = "zone-in-two-regions"
 	codeZonesNotDeclared  = "zones-not-declared"
+	codeZonesRequired     = "zones-required"
 	codeDuplicateDNSEntry = "duplicate-dns-server"
 
 	codeModelRequired        = "model-required"

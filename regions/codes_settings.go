@@ -52,10 +52,11 @@ func layoutCodes() []CodeDoc {
 		{codeReplicasAndPools, SeverityError, "a cluster has both replicas and pools"},
 		{codeNoReplicas, SeverityError, "the whole topology has no replica"},
 		{codeTooManyReplicas, SeverityError, "the whole topology has more than 10000 replicas"},
-		{codeInvalidZone, SeverityError, "a zone is empty or no Kubernetes label value"},
+		{codeInvalidZone, SeverityError, "a zone is empty or no Kubernetes label value, or cannot be part of a StatefulSet's name that needs it"},
 		{codeDuplicateZone, SeverityError, "a cluster lists a zone twice"},
 		{codeZoneInTwoRegions, SeverityError, "a zone is listed in two regions"},
 		{codeZonesNotDeclared, SeverityWarning, "a cluster lists no zones, so its survival of a zone cannot be promised"},
+		{codeZonesRequired, SeverityError, "a cluster lists no zones, and each zone is to have a StatefulSet of its own"},
 	}
 }
 

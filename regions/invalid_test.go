@@ -69,7 +69,6 @@ func profileCases() []invalidCase {
 		{code: codeUnknownValue, old: "tls: {mode: disabled}", new: "tls: {mode: off} # here"},
 		{code: codeNotSupportedYet, old: "network: {mode: flat}", new: "network: {mode: istio} # here"},
 		{code: codeUnknownValue, old: "network: {mode: flat}", new: "network: {mode: flta} # here"},
-		{code: codeNotSupportedYet, old: "{zone: podLabel}", new: "{zone: statefulSetPerZone} # here"},
 		{code: codeUnknownValue, old: "{zone: podLabel}", new: "{zone: podlabel} # here"},
 		{code: codeMissingImage, old: "  image: cockroachdb/cockroach:v25.4.1\n", line: 5},
 		{code: codeInvalidImage, old: "cockroach:v25.4.1", new: "Cockroach:v25.4.1 # here"},
@@ -152,6 +151,7 @@ func layoutCases() []invalidCase {
 		{code: codeInvalidZone, old: "[us-east1-b,", new: "['',", line: 36},
 		{code: codeDuplicateZone, old: "[us-east1-b,", new: "[us-east1-c,", line: 36},
 		{code: codeZoneInTwoRegions, old: "[us-west1-a,", new: "[us-east1-b,", line: 44},
+		{code: codeZonesRequired, old: "{zone: podLabel}", new: "{zone: statefulSetPerZone}", strip: "          zones: [us-east1-b, us-east1-c, us-east1-d]\n", line: 33},
 		{code: codeZonesNotDeclared, old: "          zones: [us-east1-b, us-east1-c, us-east1-d]\n", new: "", line: 33},
 	}
 }

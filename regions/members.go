@@ -9,12 +9,17 @@ import (
 // PoolSize is one StatefulSet of a cluster and its declared number of replicas.
 type PoolSize struct {
 	Name     string
+	Zone     string // that the set is pinned to; empty: it spreads over the cluster's zones
 	Replicas int
 }
 
 // Pools are the StatefulSets of a cluster, sorted by name. A cluster that gives
-// replicas has one pool, named as the deployment.
+// replicas has one pool, named as the deployment, or one for each zone, as the zones are
+// listed (SetPerZone).
 func (t *Topology) Pools(c Cluster) []PoolSize {
+	if t.SetPerZone() && len(c.Zones) > 0 {
+		return t.zonePools(c)
+	}
 	if len(c.Pools) == 0 {
 		return []PoolSize{{Name: t.Metadata.Name, Replicas: c.Replicas}}
 	}
@@ -40,7 +45,8 @@ func (t *Topology) poolNames() []string {
 }
 
 // Replicas are all declared replicas, by region and cluster as in the file, then by pool
-// and ordinal. The i-th replica of a pool is declared in zone i modulo the cluster's zones.
+// and ordinal. The i-th replica of a pool is declared in zone i modulo the cluster's zones,
+// unless the pool is of one zone.
 func (t *Topology) Replicas() []Replica {
 	var out []Replica
 	for _, region := range t.Spec.Regions {
@@ -56,7 +62,7 @@ func (t *Topology) replicasOf(region string, c Cluster) []Replica {
 	for _, pool := range t.Pools(c) {
 		for ordinal := range pool.Replicas {
 			id := ReplicaID{Cluster: c.Name, Pool: pool.Name, Ordinal: ordinal}
-			out = append(out, Replica{ID: id, Region: region, Zone: c.declaredZone(ordinal)})
+			out = append(out, Replica{ID: id, Region: region, Zone: t.zoneOf(c, id)})
 		}
 	}
 	return out

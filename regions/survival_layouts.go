@@ -73,7 +73,7 @@ func (t *Topology) undeclared(states []ClusterState, left map[string]ClusterStat
 		if _, ok := left[s.Cluster]; !ok {
 			continue
 		}
-		for _, r := range born(s.Region, Cluster{Name: s.Cluster}, t.poolNames(), s) {
+		for _, r := range t.born(s.Region, Cluster{Name: s.Cluster}, s) {
 			out = append(out, t.liveMember(r, s))
 		}
 	}
@@ -83,7 +83,7 @@ func (t *Topology) undeclared(states []ClusterState, left map[string]ClusterStat
 
 // present are the members of a cluster that was seen.
 func (t *Topology) present(region string, c Cluster, state ClusterState) []Replica {
-	members := born(region, c, t.poolNames(), state)
+	members := t.born(region, c, state)
 	if !t.DeclaresMembers() {
 		return members
 	}
@@ -97,7 +97,7 @@ func (t *Topology) present(region string, c Cluster, state ClusterState) []Repli
 }
 
 // born are the replicas of a cluster that exist or existed, by pool and ordinal.
-func born(region string, c Cluster, pools []string, state ClusterState) []Replica {
+func (t *Topology) born(region string, c Cluster, state ClusterState) []Replica {
 	ids := map[ReplicaID]bool{}
 	for _, set := range state.StatefulSets {
 		for ordinal := range set.Replicas {
@@ -107,12 +107,12 @@ func born(region string, c Cluster, pools []string, state ClusterState) []Replic
 	for _, pod := range state.Pods {
 		ids[pod.ID] = true
 	}
-	for _, id := range Claimed(state, pools) {
+	for _, id := range Claimed(state, t.poolNames()) {
 		ids[id] = true
 	}
 	var out []Replica
 	for id := range ids {
-		out = append(out, Replica{ID: id, Region: region, Zone: c.declaredZone(id.Ordinal)})
+		out = append(out, Replica{ID: id, Region: region, Zone: t.zoneOf(c, id)})
 	}
 	slices.SortFunc(out, func(a, b Replica) int { return a.ID.Compare(b.ID) })
 	return out

@@ -83,7 +83,9 @@ type TLS struct {
 	Mode string `yaml:"mode,omitempty" json:"mode,omitempty"` // builtin | cert-manager | secret | disabled
 }
 
-// Locality is how a replica learns its zone.
+// Locality is how a replica learns its zone: from its pod's label, which the API server copies from the
+// node (Kubernetes 1.35, KEP-4742), or from a StatefulSet of its zone's own. It is chosen before the first
+// installation, since it names the pods.
 type Locality struct {
 	Zone string `yaml:"zone,omitempty" json:"zone,omitempty"` // podLabel | statefulSetPerZone | none
 }

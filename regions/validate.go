@@ -115,7 +115,8 @@ func (c *checker) base() {
 func (c *checker) modes() {
 	s := c.t.Spec
 	c.mode("spec.network.mode", s.Network.Mode, networkModes(), networkFlat)
-	c.mode("spec.locality.zone", s.Locality.Zone, zoneWays(), zoneByPodLabel, zoneNone)
+	c.mode("spec.locality.zone", s.Locality.Zone, zoneWays(), zoneByPodLabel, zoneBySet, zoneNone)
+	c.perZone()
 	if s.TLS.Mode != "" {
 		c.mode("spec.tls.mode", s.TLS.Mode, tlsModes(), tlsDisabled)
 	}

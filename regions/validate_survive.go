@@ -85,7 +85,7 @@ func (c *checker) promiseNothing() {
 // count with: what is wrong otherwise was reported, and a second
 // problem from the same cause would mislead.
 func (c *checker) countable() bool {
-	return !c.has(codeNoRegions, codeNoClusters, codeNoReplicas, codeMissingReplicas, codeInvalidReplicas, codeReplicasAndPools,
+	return !c.has(codeNoRegions, codeNoClusters, codeNoReplicas, codeMissingReplicas, codeInvalidReplicas, codeReplicasAndPools, codeZonesRequired,
 		codeTooManyReplicas, codeDuplicateRegion, codeDuplicateCluster, codeZoneInTwoRegions, codeDuplicateZone, codeInvalidZone,
 		codeInvalidMaxUnavailable, codeInvalidVoters, codeModelMismatch, codeUnknownProfile, codeMissingProfile) &&
 		c.t.Spec.Survive.Model != "" &&

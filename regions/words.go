@@ -9,6 +9,7 @@ const (
 	networkFlat    = "flat"
 	tlsDisabled    = "disabled"
 	zoneByPodLabel = "podLabel"
+	zoneBySet      = "statefulSetPerZone"
 	zoneNone       = "none"
 
 	podDNSConfig     = "dnsConfig"
@@ -21,7 +22,7 @@ func networkModes() []string {
 }
 func tlsModes() []string   { return []string{"builtin", "cert-manager", "secret", tlsDisabled} }
 func podDNSWays() []string { return []string{podDNSConfig, podDNSStubDomain} }
-func zoneWays() []string   { return []string{zoneByPodLabel, "statefulSetPerZone", zoneNone} }
+func zoneWays() []string   { return []string{zoneByPodLabel, zoneBySet, zoneNone} }
 
 func failureWords() []string {
 	return []string{string(FailureNone), string(FailureNode), string(FailureZone), string(FailureRegion)}
