@@ -44,7 +44,7 @@ func Render(t *regions.Topology, p Profile, base fs.FS) (Rendering, error) {
 	var own userBase
 	var err error
 	if p.BringsManifests() {
-		err = expandTemplates(r.Files, p.manifests, "base", "base", baseValues(t, p))
+		err = renderBase(r.Files, t, p)
 	} else if own, err = readUserBase(base); err == nil {
 		own.copyInto(r.Files)
 	}
@@ -55,6 +55,15 @@ func Render(t *regions.Topology, p Profile, base fs.FS) (Rendering, error) {
 		return Rendering{}, fmt.Errorf("render deployment %s: %w", t.Metadata.Name, err)
 	}
 	return r, nil
+}
+
+// renderBase writes what the profile's clusters share.
+func renderBase(files map[string][]byte, t *regions.Topology, p Profile) error {
+	v := baseValues(t, p)
+	if err := expandTemplates(files, p.manifests, "base", "base", v); err != nil || !v.PerZone {
+		return err
+	}
+	return setBeside(files, v)
 }
 
 func renderOverlays(r *Rendering, t *regions.Topology, p Profile, own userBase) error {
@@ -71,6 +80,11 @@ func renderOverlays(r *Rendering, t *regions.Topology, p Profile, own userBase) 
 			o := Overlay{Cluster: c.Name, Dir: path.Join("overlays", c.Name)}
 			if err := expandTemplates(r.Files, p.manifests, "overlay", o.Dir, v); err != nil {
 				return fmt.Errorf("cluster %s: %w", c.Name, err)
+			}
+			if v.PerZone {
+				if err := renderZones(r.Files, p, o.Dir, v); err != nil {
+					return fmt.Errorf("cluster %s: %w", c.Name, err)
+				}
 			}
 			if v.Authority {
 				if err := renderAuthority(r.Files, o.Dir, t, c); err != nil {
@@ -113,9 +127,10 @@ func ownManifestProblems(t *regions.Topology, base fs.FS) []error {
 	if s.TLS.Mode != "disabled" {
 		errs = append(errs, fmt.Errorf("spec.tls.mode: %q cannot be rendered yet; write disabled to run without TLS", s.TLS.Mode))
 	}
-	if z := s.Locality.Zone; z != "podLabel" && z != "none" {
-		errs = append(errs, fmt.Errorf("spec.locality.zone: %q cannot be rendered yet, only podLabel and none", z))
+	if z := s.Locality.Zone; z != "podLabel" && z != "none" && !t.SetPerZone() {
+		errs = append(errs, fmt.Errorf("spec.locality.zone: %q is not known", z))
 	}
+	errs = append(errs, zonesProblem(t)...)
 	for _, field := range [][2]string{
 		{"spec.image", s.Image},
 		{"spec.dns.zone", s.DNS.Zone},

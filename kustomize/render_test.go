@@ -74,7 +74,7 @@ func built(t testing.TB, top *regions.Topology, cluster string) []map[string]any
 }
 
 func TestRenderGolden(t *testing.T) {
-	for _, name := range []string{"one", "three", "streams", "inside", "members"} {
+	for _, name := range []string{"one", "three", "streams", "inside", "members", "perzone", "perzone-members"} {
 		t.Run(name, func(t *testing.T) {
 			r := render(t, topology(t, name))
 			dir := filepath.Join("testdata", "golden", name)
@@ -127,7 +127,7 @@ func compareGolden(t *testing.T, dir string, files map[string][]byte) {
 }
 
 func TestRenderTwiceIsTheSame(t *testing.T) {
-	for _, name := range []string{"one", "three", "streams", "inside", "members"} {
+	for _, name := range []string{"one", "three", "streams", "inside", "members", "perzone", "perzone-members"} {
 		first, second := render(t, topology(t, name)), render(t, topology(t, name))
 		if !maps.EqualFunc(first.Files, second.Files, bytes.Equal) || !slices.Equal(first.Overlays, second.Overlays) {
 			t.Errorf("%s: two renderings differ", name)
@@ -166,7 +166,9 @@ func TestRenderRefusesWhatItWouldIgnore(t *testing.T) {
 		"TLS":                             {"three", func(top *regions.Topology) { top.Spec.TLS.Mode = "builtin" }, nil, `spec.tls.mode: "builtin"`},
 		"TLS left open":                   {"three", func(top *regions.Topology) { top.Spec.TLS.Mode = "" }, nil, "spec.tls.mode"},
 		"a network mode":                  {"three", func(top *regions.Topology) { top.Spec.Network.Mode = "mcs" }, nil, `spec.network.mode: "mcs"`},
-		"a set per zone":                  {"three", func(top *regions.Topology) { top.Spec.Locality.Zone = "statefulSetPerZone" }, nil, "spec.locality.zone"},
+		"a set per zone, without zones": {"three", func(top *regions.Topology) {
+			top.Spec.Locality.Zone, top.Spec.Regions[1].Clusters[0].Zones = "statefulSetPerZone", nil
+		}, nil, "cluster usw1 declares no zones"},
 		"no image":                        {"three", func(top *regions.Topology) { top.Spec.Image = "" }, nil, "spec.image is missing"},
 		"no class":                        {"three", func(top *regions.Topology) { top.Spec.Storage.ClassName = "" }, nil, "spec.storage.className is missing"},
 		"no zone":                         {"three", func(top *regions.Topology) { top.Spec.DNS.Zone = "" }, nil, "spec.dns.zone is missing"},

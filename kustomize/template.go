@@ -27,11 +27,14 @@ type values struct {
 	Join        string   // the seed list, name:port joined by commas
 	Replicas    []string // the names of all replicas of all clusters, sorted, no final dot
 	ZoneSource  string   // spec.locality.zone
+	PerZone     bool     // every zone has a StatefulSet of its own
 
 	StorageClass, StorageSize string
 	Requests, Limits          map[string]string // by resource name
 
 	// In overlays alone:
+	Set              string // the name of the StatefulSet
+	Zone             string // that the set is pinned to, empty where it spreads over the cluster's
 	Cluster, Region  string
 	Namespace        string
 	ClusterDomain    string // <cluster>.<zone>, no final dot
@@ -45,6 +48,7 @@ type values struct {
 // poolValues is one StatefulSet of a cluster.
 type poolValues struct {
 	Name        string
+	Zone, Dir   string // the zone it is of alone and its directory; empty where it is of all
 	NamePattern string // a regular expression that matches the name alone
 	Replicas    int
 	Container   string // whose image is replaced; empty: none is
@@ -61,6 +65,7 @@ func baseValues(t *regions.Topology, p Profile) values {
 		Join:         seedList(zoneName(t), p.SeedPort),
 		Replicas:     replicaNames(t),
 		ZoneSource:   t.Spec.Locality.Zone,
+		PerZone:      t.SetPerZone(),
 		StorageClass: t.Spec.Storage.ClassName,
 		StorageSize:  t.Spec.Storage.Size,
 		Requests:     requests,
@@ -75,14 +80,14 @@ func baseHeader(t *regions.Topology) string {
 
 func overlayValues(t *regions.Topology, p Profile, region regions.Region, c regions.Cluster) values {
 	v := baseValues(t, p)
-	v.OverlayNote = overlayNote(c)
+	v.OverlayNote, v.Set = overlayNote(c), t.Metadata.Name
 	v.Cluster, v.Region, v.Namespace = c.Name, region.Name, c.Namespace
 	v.ClusterDomain = c.Name + "." + zoneName(t)
 	v.DNSServers = t.PodNameServers(c)
 	v.Authority = t.AuthorityInCluster() != nil
 	for _, pool := range t.Pools(c) {
 		v.Pools = append(v.Pools, poolValues{
-			Name: pool.Name, NamePattern: regexp.QuoteMeta(pool.Name), Replicas: pool.Replicas,
+			Name: pool.Name, Zone: pool.Zone, Dir: zoneDir(pool.Zone), NamePattern: regexp.QuoteMeta(pool.Name), Replicas: pool.Replicas,
 		})
 	}
 	return v
@@ -155,20 +160,28 @@ func expandTemplates(files map[string][]byte, manifests fs.FS, from, to string, 
 		return fmt.Errorf("list the profile's templates: %w", err)
 	}
 	for _, e := range entries {
-		source, err := fs.ReadFile(manifests, path.Join(from, e.Name()))
-		if err != nil {
-			return fmt.Errorf("read the profile's template: %w", err)
+		if err := expandTemplate(files, manifests, path.Join(from, e.Name()), path.Join(to, e.Name()), v); err != nil {
+			return err
 		}
-		tmpl, err := parseTemplate(e.Name(), string(source))
-		if err != nil {
-			return fmt.Errorf("parse the profile's template: %w", err)
-		}
-		var out bytes.Buffer
-		if err := tmpl.Execute(&out, v); err != nil {
-			return fmt.Errorf("expand the profile's template: %w", err)
-		}
-		files[path.Join(to, e.Name())] = out.Bytes()
 	}
+	return nil
+}
+
+// expandTemplate expands one template into a file.
+func expandTemplate(files map[string][]byte, manifests fs.FS, from, to string, v any) error {
+	source, err := fs.ReadFile(manifests, from)
+	if err != nil {
+		return fmt.Errorf("read the profile's template: %w", err)
+	}
+	tmpl, err := parseTemplate(path.Base(from), string(source))
+	if err != nil {
+		return fmt.Errorf("parse the profile's template: %w", err)
+	}
+	var out bytes.Buffer
+	if err := tmpl.Execute(&out, v); err != nil {
+		return fmt.Errorf("expand the profile's template: %w", err)
+	}
+	files[to] = out.Bytes()
 	return nil
 }
 

@@ -9,7 +9,7 @@ import (
 // PoolSize is one StatefulSet of a cluster and its declared number of replicas.
 type PoolSize struct {
 	Name     string
-	Zone     string // that the set is pinned to; empty: it spreads over the cluster's zones
+	Zone     string `json:",omitempty"` // that the set is pinned to; empty: it spreads over the cluster's zones
 	Replicas int
 }
 
