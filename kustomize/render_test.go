@@ -169,12 +169,12 @@ func TestRenderRefusesWhatItWouldIgnore(t *testing.T) {
 		"a set per zone, without zones": {"three", func(top *regions.Topology) {
 			top.Spec.Locality.Zone, top.Spec.Regions[1].Clusters[0].Zones = "statefulSetPerZone", nil
 		}, nil, "cluster usw1 declares no zones"},
-		"no image":                        {"three", func(top *regions.Topology) { top.Spec.Image = "" }, nil, "spec.image is missing"},
-		"no class":                        {"three", func(top *regions.Topology) { top.Spec.Storage.ClassName = "" }, nil, "spec.storage.className is missing"},
-		"no zone":                         {"three", func(top *regions.Topology) { top.Spec.DNS.Zone = "" }, nil, "spec.dns.zone is missing"},
-		"a name no Service can have":      {"three", func(top *regions.Topology) { top.Metadata.Name = "1bank" }, nil, "must start with a letter"},
-		"a line break":                    {"three", func(top *regions.Topology) { top.Spec.Image = "a:1\nb" }, nil, "spans lines"},
-		"generic without a base":          {"streams", func(*regions.Topology) {}, nil, "name your kustomize directory"},
+		"no image":                   {"three", func(top *regions.Topology) { top.Spec.Image = "" }, nil, "spec.image is missing"},
+		"no class":                   {"three", func(top *regions.Topology) { top.Spec.Storage.ClassName = "" }, nil, "spec.storage.className is missing"},
+		"no zone":                    {"three", func(top *regions.Topology) { top.Spec.DNS.Zone = "" }, nil, "spec.dns.zone is missing"},
+		"a name no Service can have": {"three", func(top *regions.Topology) { top.Metadata.Name = "1bank" }, nil, "must start with a letter"},
+		"a line break":               {"three", func(top *regions.Topology) { top.Spec.Image = "a:1\nb" }, nil, "spans lines"},
+		"generic without a base":     {"streams", func(*regions.Topology) {}, nil, "name your kustomize directory"},
 		"storage of a generic base": {
 			"streams", func(top *regions.Topology) { top.Spec.Storage.Size = "1Gi" },
 			fstest.MapFS{},

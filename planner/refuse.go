@@ -28,6 +28,7 @@ func (b *builder) refuseUnsafe() {
 		b.refuseMovedNamespace(s)
 		b.refuseEmptiedMembers(s)
 		b.refuseMovedZone(s)
+		b.refuseMovedLocality(s)
 		b.refuseNeighbours(s)
 		b.refuseDroppedObjects(s)
 		b.refuseScaleIn(s)
@@ -101,7 +102,7 @@ func (b *builder) refuseMovedNamespace(s site) {
 // refuseDroppedObjects: what holds data, or all of it, is never pruned.
 func (b *builder) refuseDroppedObjects(s site) {
 	for _, ref := range s.dropped() {
-		if !holdsData(ref) {
+		if !holdsData(ref) || b.isFormerSet(ref) {
 			continue
 		}
 		b.refuse(Refusal{

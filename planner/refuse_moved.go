@@ -1,6 +1,12 @@
 package planner
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"quorate.dev/quorate/regions"
+)
 
 // refuseMovedZone: every replica advertises its name in the zone, and peers know it
 // by that name. A zone cannot be changed one replica at a time.
@@ -15,6 +21,41 @@ func (b *builder) refuseMovedZone(s site) {
 			s.cluster.Name, b.plan.Deployment, recorded, wanted),
 		Hint: "put the zone back; while an update runs, half of the replicas would be known by names that nobody answers",
 	})
+}
+
+// refuseMovedLocality: pods are named after their StatefulSet. One set for all zones and one for each
+// are other pods under other names, with empty volumes, beside those there are.
+func (b *builder) refuseMovedLocality(s site) {
+	var sets []string
+	for _, ref := range s.dropped() {
+		if b.isFormerSet(ref) {
+			sets = append(sets, ref.Name)
+		}
+	}
+	for _, set := range s.obs.State.StatefulSets {
+		if b.in.Topology.IsFormerPool(set.Name) && !slices.Contains(sets, set.Name) {
+			sets = append(sets, set.Name)
+		}
+	}
+	if len(sets) == 0 {
+		return
+	}
+	slices.Sort(sets)
+	wanted, former := b.in.Topology.Spec.Locality.Zone, "statefulSetPerZone"
+	if b.in.Topology.SetPerZone() {
+		former = "podLabel or none"
+	}
+	b.refuse(Refusal{
+		Code: "locality-changed", Cluster: s.cluster.Name,
+		Message: fmt.Sprintf("%s: %s was installed with locality.zone %s (StatefulSet %s), and the topology now says %s: pods are named after their StatefulSet, so that a second set of replicas, with other names and empty volumes, would be started beside the first",
+			s.cluster.Name, b.plan.Deployment, former, strings.Join(sets, ", "), wanted),
+		Hint: "put locality.zone back to " + former + "; it is chosen before the first installation",
+	})
+}
+
+// isFormerSet: a StatefulSet that is there because locality.zone said otherwise.
+func (b *builder) isFormerSet(ref regions.ObjectRef) bool {
+	return ref.Kind == "StatefulSet" && b.in.Topology.IsFormerPool(ref.Name)
 }
 
 // refuseNeighbours: a deployment that was never installed here may not move in with

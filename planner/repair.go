@@ -43,13 +43,28 @@ func (w work) updatedByRepair() int {
 func (b *builder) work() work {
 	var all work
 	for _, s := range b.sites {
+		var here work
 		for _, p := range s.pools {
 			w := poolWork(s, p)
-			all.repairs = append(all.repairs, w.repairs...)
-			all.rolling = append(all.rolling, w.rolling...)
+			here.repairs = append(here.repairs, w.repairs...)
+			here.rolling = append(here.rolling, w.rolling...)
 		}
+		b.roundTheZones(s, here)
+		all.repairs = append(all.repairs, here.repairs...)
+		all.rolling = append(all.rolling, here.rolling...)
 	}
 	return all
+}
+
+// roundTheZones takes the replicas of sets of one zone each in the order that one set over all of the
+// cluster's zones would have.
+func (b *builder) roundTheZones(s site, w work) {
+	if !b.in.Topology.SetPerZone() {
+		return // pool by pool
+	}
+	for _, moves := range [][]move{w.repairs, w.rolling} {
+		slices.SortStableFunc(moves, func(a, o move) int { return b.in.Topology.CompareUpdates(s.cluster, a.id(), o.id()) })
+	}
 }
 
 // poolWork sorts a pool's outdated replicas. A stuck one that is the highest
@@ -126,13 +141,11 @@ func (b *builder) replace(m move, why string) {
 func (b *builder) restoreAll() int {
 	n := b.waitForOthers()
 	for _, s := range b.sites {
-		for _, p := range s.pools {
-			for ordinal := p.replicas(); ordinal < p.had; ordinal++ {
-				what, why := restoreReason(s, p, ordinal)
-				b.grow(s, p, ordinal, what, why)
-				delete(b.ledger.down, s.id(p, ordinal))
-				n++
-			}
+		for _, m := range b.missing(s, pool.replicas, func(p pool) int { return p.had }) {
+			what, why := restoreReason(s, m.pool, m.ordinal)
+			b.grow(s, m.pool, m.ordinal, what, why)
+			delete(b.ledger.down, m.id())
+			n++
 		}
 	}
 	return n

@@ -16,14 +16,25 @@ func (b *builder) planScaleOut() {
 		if s.silent() {
 			continue
 		}
-		for _, p := range s.pools {
-			for ordinal := p.had; ordinal < p.want; ordinal++ {
-				step := b.grow(s, p, ordinal, "add", fmt.Sprintf("replicas %d → %d", ordinal, ordinal+1))
-				b.probe(step)
-				b.soak(step, b.in.Topology.Spec.Rollout.SoakDuration())
-			}
+		for _, m := range b.missing(s, func(p pool) int { return p.had }, func(p pool) int { return p.want }) {
+			step := b.grow(s, m.pool, m.ordinal, "add", fmt.Sprintf("replicas %d → %d", m.ordinal, m.ordinal+1))
+			b.probe(step)
+			b.soak(step, b.in.Topology.Spec.Rollout.SoakDuration())
 		}
 	}
+}
+
+// missing are the replicas of a site from one count of each of its pools to another, in the order in
+// which they are made.
+func (b *builder) missing(s site, from, to func(pool) int) []move {
+	var out []move
+	for _, p := range s.pools {
+		for ordinal := from(p); ordinal < to(p); ordinal++ {
+			out = append(out, move{site: s, pool: p, ordinal: ordinal})
+		}
+	}
+	slices.SortStableFunc(out, func(a, o move) int { return b.in.Topology.CompareGrowth(s.cluster, a.id(), o.id()) })
+	return out
 }
 
 // grow makes the pool's next replica; it is born at the template that the pool's

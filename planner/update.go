@@ -24,7 +24,7 @@ func (b *builder) planUpdate() {
 	b.mend(work)
 	for i, m := range work.rolling {
 		b.update(m, work.updatedByRepair()+i)
-		if i+1 == len(work.rolling) || !work.rolling[i+1].samePool(m) {
+		if !slices.ContainsFunc(work.rolling[i+1:], m.samePool) {
 			b.rest(m.site, m.pool) // at once: the other clusters may take hours
 		}
 	}

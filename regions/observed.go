@@ -31,10 +31,25 @@ type ClusterState struct {
 	// NotLooked is what could not be looked at, for want of rights, in words for
 	// people, sorted: NotLookedElsewhere, "nodes". What is listed here is not known to be absent.
 	NotLooked []string
+	// ZoneCopy tells whether the API server copies a node's zone to the pods that are bound to it;
+	// empty where that was not asked, or could not be found out.
+	ZoneCopy ZoneCopy
+	// ZoneCopyUnknown is why that could not be found out; empty where it was, or was not asked.
+	ZoneCopyUnknown string
 	// Seen are the resource versions up to which each resource was seen
 	// (pods, statefulsets, …): what a later write was decided on.
 	Seen map[string]string
 }
+
+// ZoneCopy is whether an API server copies topology.kubernetes.io/zone from a node to its pods (KEP-4742,
+// admission plugin PodTopologyLabels, feature gate PodTopologyLabelsAdmission, on by default from 1.35).
+type ZoneCopy string
+
+// What an API server does with a node's zone.
+const (
+	ZoneCopied    ZoneCopy = "copied"
+	ZoneNotCopied ZoneCopy = "not copied"
+)
 
 // NotLookedElsewhere stands in ClusterState.NotLooked where ElsewhereNamespaces could
 // not be found out.

@@ -189,20 +189,15 @@ func (u updateStep) successors(ctx context.Context, seen view) []regions.Replica
 	return append(updated, others...)
 }
 
-// inOrder are the expected replicas as a rollout takes them: clusters in its order, and
-// the highest ordinal of each pool first.
+// inOrder are the expected replicas as a rollout takes them: clusters in its order, and the
+// replicas of each as the topology orders them.
 func (b stepBase) inOrder(v view) []regions.ReplicaID {
 	var out []regions.ReplicaID
 	for _, c := range b.Topology.OrderedClusters() {
 		state := v.states[c.Name]
 		state.Cluster = c.Name
 		ids := planner.Expected(state)
-		slices.SortStableFunc(ids, func(a, o regions.ReplicaID) int {
-			if a.Pool != o.Pool {
-				return strings.Compare(a.Pool, o.Pool)
-			}
-			return o.Ordinal - a.Ordinal
-		})
+		slices.SortStableFunc(ids, func(a, o regions.ReplicaID) int { return b.Topology.CompareUpdates(c, a, o) })
 		out = append(out, ids...)
 	}
 	return out

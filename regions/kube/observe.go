@@ -25,6 +25,9 @@ type Scope struct {
 	Pools      []string // the StatefulSets' names
 	// Container is the database's container; empty: the pod's first.
 	Container string
+	// AskZoneCopy: find out whether the API server copies zones to pods (ClusterState.ZoneCopy). Where
+	// no pod of the deployment shows it, that takes a dry run of a pod.
+	AskZoneCopy bool
 	// Authority is what to know of the authority inside the cluster; nil: there is none inside.
 	Authority *AuthorityScope
 }
@@ -66,6 +69,9 @@ func (c *Cluster) Observe(ctx context.Context, scope Scope) (regions.ClusterStat
 		state.NotLooked = append(state.NotLooked, regions.NotLookedCredentials)
 	}
 	slices.Sort(state.NotLooked)
+	if scope.AskZoneCopy {
+		state.ZoneCopy, state.ZoneCopyUnknown = c.zoneCopy(ctx, scope, facts, listing)
+	}
 	return state, nil
 }
 

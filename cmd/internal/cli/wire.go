@@ -46,6 +46,8 @@ func (a *app) connect(d *deployment) (*wired, error) {
 		for _, p := range d.topology.Pools(c) {
 			scope.Pools = append(scope.Pools, p.Name)
 		}
+		// A set that was made under another locality.zone is seen too, and the plan refuses to leave it behind.
+		scope.Pools = append(scope.Pools, d.topology.FormerPools(c)...)
 		scopes[c.Name] = scope
 	}
 	clusters, err := kube.Open(a.settings.GetString("kubeconfig"), contexts, kube.Options{Version: Version, Logger: a.log})
@@ -151,7 +153,9 @@ func (w *wired) observeOne(ctx context.Context, name string, compare bool) plann
 	o := planner.Observation{Cluster: name}
 	var observeErr, compareErr error
 	var group sync.WaitGroup
-	group.Go(func() { o.State, observeErr = w.clusters[name].Observe(ctx, w.scopes[name]) })
+	scope := w.scopes[name]
+	scope.AskZoneCopy = compare && w.topology.Spec.Locality.Zone == "podLabel"
+	group.Go(func() { o.State, observeErr = w.clusters[name].Observe(ctx, scope) })
 	if compare {
 		group.Go(func() { o.Objects, compareErr = w.clusters[name].Compare(ctx, w.scopes[name], w.desired[name]) })
 	}
