@@ -69,9 +69,11 @@ func (b *builder) recordOutdated(s site) bool {
 // applying the template moves no pod; after an unfinished update too, since its
 // partition may have been left low. It also stops a controller that rolls by
 // itself, since a run crashed right after it lowered the partition, or someone applied
-// a template by hand.
+// a template by hand: such a pool is held first.
 func (b *builder) holdBefore(s site, before string) string {
-	for _, p := range s.pools {
+	pools := slices.Clone(s.pools)
+	slices.SortStableFunc(pools, func(a, o pool) int { return haste(s, a) - haste(s, o) })
+	for _, p := range pools {
 		why := "a new template must not move a pod by itself"
 		if !p.templateChanged {
 			why = "its controller may update replicas by itself at any moment"
@@ -87,6 +89,14 @@ func (b *builder) holdBefore(s site, before string) string {
 		}, before)
 	}
 	return before
+}
+
+// haste orders pools by how soon they are to be held.
+func haste(s site, p pool) int {
+	if p.live != nil && rollsByItself(s, p) {
+		return 0
+	}
+	return 1
 }
 
 // rollsByItself: the partition lets a healthy outdated replica go, so that its

@@ -2,6 +2,7 @@ package planner_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -30,7 +31,11 @@ func anyDeployment(r *rapid.T) string {
 // cannot pull an image, at any partition that a run or a hand may have left.
 func anyWorld(r *rapid.T) *world {
 	profile := rapid.SampledFrom([]string{"generic", "cockroachdb", "etcd"}).Draw(r, "profile")
-	w := newWorld(r, deployment(r, profile, anyDeployment(r)), "A")
+	var locality []string
+	if profile != "generic" && rapid.Bool().Draw(r, "per zone") {
+		locality = []string{perZone}
+	}
+	w := newWorld(r, deployment(r, profile, anyDeployment(r), locality...), "A")
 	p := w.build()
 	if n := rapid.IntRange(0, 2*len(p.Steps)).Draw(r, "crash"); n < len(p.Steps) {
 		w.runFirst(p, n)
@@ -39,8 +44,11 @@ func anyWorld(r *rapid.T) *world {
 	}
 	w.run(p)
 	for _, c := range w.topology.OrderedClusters() {
-		for name, s := range w.clusters[c.Name].sets {
-			w.put(c.Name+"/"+name, anySet(r, s.replicas))
+		sets := w.clusters[c.Name].sets
+		for _, name := range slices.Sorted(maps.Keys(sets)) {
+			if n := sets[name].replicas; n > 0 {
+				w.put(c.Name+"/"+name, anySet(r, n))
+			}
 		}
 	}
 	w.image = rapid.SampledFrom([]string{"A", "B", "C"}).Draw(r, "desired")

@@ -66,6 +66,7 @@ func scenarios(t *testing.T) map[string]func() *world {
 	addCorners(t, all)
 	addAuthority(t, all)
 	addStatic(t, all)
+	addPerZone(t, all)
 	return all
 }
 

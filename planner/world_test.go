@@ -197,6 +197,9 @@ func (s *set) observe(c regions.Cluster, name string, into *regions.ClusterState
 		if len(c.Zones) > 0 {
 			seen.Zone = c.Zones[ordinal%len(c.Zones)]
 		}
+		if zone, perZone := strings.CutPrefix(name, "bank-"); perZone && slices.Contains(c.Zones, zone) {
+			seen.Zone, seen.Node = zone, "node-"+zone+fmt.Sprint("-", ordinal)
+		}
 		if p.why != "" && p.why != "terminating" {
 			seen.Phase, seen.Waiting = "Pending", p.why
 		}

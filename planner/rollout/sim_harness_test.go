@@ -25,6 +25,7 @@ type wanted struct {
 	image    string
 	replicas map[string]int
 	soak     string
+	perZone  bool // a StatefulSet for each zone
 	profile  func(*kustomize.Profile)
 	edit     func(*regions.Topology)
 }
@@ -57,9 +58,10 @@ spec:
   survive: {failure: region%s}
   tls: {mode: disabled}
   dns: {zone: bank.example.com, publish: [{serve: {listen: "0.0.0.0:53"}}]}
+  locality: {zone: %s}
   rollout: {order: [r-west, r-east, r-north], canary: {replicas: 1, soak: 2m}, soak: %s, timeout: 5m}
   regions:
-`, w.profileName(), w.image, w.votersText(), w.soak)
+`, w.profileName(), w.image, w.votersText(), w.locality(), w.soak)
 	for _, name := range []string{"north", "east", "west"} {
 		fmt.Fprintf(&text, "    - {name: r-%s, clusters: [{name: %s, replicas: %d, zones: [%s-a, %s-b, %s-c]}]}\n",
 			name, name, w.replicas[name], name, name, name)
@@ -75,6 +77,13 @@ spec:
 }
 
 func (w wanted) profileName() string { return cmp.Or(w.database, "cockroachdb") }
+
+func (w wanted) locality() string {
+	if w.perZone {
+		return "statefulSetPerZone"
+	}
+	return "podLabel"
+}
 
 func (w wanted) votersText() string {
 	if w.database != "" {
@@ -109,7 +118,9 @@ func desired(topology *regions.Topology, opts options) map[string][]map[string]a
 		out[c.Name] = []map[string]any{
 			object("v1", "Namespace", "", "bank", nil),
 			object("v1", "Service", "bank", "bank", map[string]any{"clusterIP": "None"}),
-			object("apps/v1", "StatefulSet", "bank", "bank", map[string]any{"replicas": c.Replicas, "podManagementPolicy": policy, "template": template}),
+		}
+		for _, pool := range topology.Pools(c) {
+			out[c.Name] = append(out[c.Name], object("apps/v1", "StatefulSet", "bank", pool.Name, map[string]any{"replicas": pool.Replicas, "podManagementPolicy": policy, "template": template}))
 		}
 		out[c.Name] = append(out[c.Name], authorityObjects(topology)...)
 	}
@@ -214,16 +225,11 @@ func (f *fleet) settled(w wanted) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	topology := w.topology(f.t)
 	for name, c := range f.clusters {
-		s := c.sets["bank"]
-		if s == nil || s.spec.replicas != w.replicas[name] || s.spec.partition < s.spec.replicas || s.current != s.update {
-			f.t.Errorf("%s: set is %+v", name, s.state())
-			continue
-		}
-		for i := range s.spec.replicas {
-			if p := c.pods[s.podName(i)]; p == nil || !p.up() || p.image != w.image {
-				f.t.Errorf("%s: pod is %+v", s.id(i), p)
-			}
+		declared, _ := topology.ClusterByName(name)
+		for _, pool := range topology.Pools(declared) {
+			c.sets[pool.Name].settled(w, pool)
 		}
 		database := c.record.Database
 		if database.ClusterID != f.database.clusterID() || database.Installed == "" || len(database.Slots) != 5 || len(c.record.Clusters) != 3 {
@@ -235,6 +241,22 @@ func (f *fleet) settled(w wanted) {
 	}
 	if f.database.inits != 1 {
 		f.t.Errorf("the database was initialised %d times", f.database.inits)
+	}
+}
+
+// settled checks one set of a fleet that is settled.
+func (s *set) settled(w wanted, pool regions.PoolSize) {
+	if s == nil {
+		panic("set " + pool.Name + " was not made")
+	}
+	if s.spec.replicas != pool.Replicas || s.spec.partition < s.spec.replicas || s.current != s.update {
+		s.t.Errorf("%s: set is %+v", s.cluster.name, s.state())
+		return
+	}
+	for i := range s.spec.replicas {
+		if p := s.pods[s.podName(i)]; p == nil || !p.up() || p.image != w.image {
+			s.t.Errorf("%s: pod is %+v", s.id(i), p)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"quorate.dev/quorate/regions"
@@ -29,7 +30,7 @@ func (p *pod) up() bool { return p.phase == "Running" && p.ready && !p.terminati
 func (p *pod) state() regions.PodState {
 	state := regions.PodState{
 		ID: p.id, UID: p.uid, Revision: p.revision, Phase: p.phase, Ready: p.ready, ReadySince: p.readySince,
-		Terminating: p.terminating, Node: nodeName(p.cluster, p.id.Ordinal), Zone: p.zone(p.id.Ordinal),
+		Terminating: p.terminating, Node: nodeName(p.cluster, p.seat()), Zone: p.zone(p.seat()),
 		Image: p.image, Waiting: p.waiting,
 	}
 	if p.ip != "" {
@@ -39,6 +40,14 @@ func (p *pod) state() regions.PodState {
 		state.WaitingMessage = "manifest for " + p.image + " not found"
 	}
 	return state
+}
+
+// seat is the pod's number in its cluster, round the zones: that of its node.
+func (p *pod) seat() int {
+	if zone, perZone := strings.CutPrefix(p.id.Pool, "bank-"+p.cluster.name+"-"); perZone {
+		return 3*p.id.Ordinal + int(zone[0]-'a')
+	}
+	return p.id.Ordinal
 }
 
 // create makes a replica's pod at a revision.
