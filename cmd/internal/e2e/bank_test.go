@@ -29,6 +29,7 @@ type bank struct {
 type settings struct {
 	Name, Image, Timeout, Soak, CanarySoak string
 	Authorities                            string // a YAML list
+	Locality                               string // how a replica learns its zone
 	Replicas                               map[string]int
 }
 
@@ -44,6 +45,7 @@ spec:
     limits: {cpu: 100m, memory: 64Mi}
   survive: {failure: region, voters: 5}
   tls: {mode: disabled}
+  locality: {zone: {{.Locality}}}
   dns: {zone: {{.Name}}.db.example.com, ttl: 5s, publish: [{serve: {listen: "127.0.0.1:5300"}}], authorities: {{.Authorities}}}
   rollout:
     order: [us-west1, us-east1, europe-west1]
@@ -62,7 +64,7 @@ spec:
 
 func newBank(t *testing.T, h *sandboxHandle, name string) *bank {
 	b := &bank{t: t, sandbox: h, dir: t.TempDir(), settings: settings{
-		Name: name, Image: "v25.4.0", Timeout: "60s", Soak: "300ms", CanarySoak: "1s", Authorities: "[]",
+		Name: name, Image: "v25.4.0", Timeout: "60s", Soak: "300ms", CanarySoak: "1s", Authorities: "[]", Locality: h.locality(),
 		Replicas: map[string]int{"usw1": 3, "use1": 3, "euw1": 3},
 	}}
 	b.write(func(*settings) {})

@@ -42,7 +42,7 @@ func TestBrokenImage(t *testing.T) {
 // Going back to the former image instead restarts only the one replica that had left it.
 func TestBackToTheFormerImage(t *testing.T) {
 	t.Parallel()
-	b := newBank(t, sandbox(t, "gate-off", "--feature-gates", "MaxUnavailableStatefulSet=false"), "former")
+	b := newBank(t, formerSandbox(t), "former")
 	b.apply()
 	b.write(func(s *settings) { s.Image = "broken"; s.Timeout = "20s" })
 	b.expect(1, "apply", "--auto-approve")
@@ -115,7 +115,7 @@ func TestTwoApplies(t *testing.T) {
 // kill -9 in the middle of an upgrade; apply again waits the lock out, says so, and ends well.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	b := newBank(t, sandbox(t, "gate-off", "--feature-gates", "MaxUnavailableStatefulSet=false"), "killed")
+	b := newBank(t, formerSandbox(t), "killed")
 	b.apply()
 	recorded := podwatch.Record(t, b.sandbox.clients, "killed")
 	before := len(b.journals())

@@ -44,6 +44,20 @@ func sandbox(t *testing.T, name string, args ...string) *sandboxHandle {
 	return h
 }
 
+// formerSandbox is one of Kubernetes as it was: with the gates off that are on by default since 1.35 and 1.37.
+func formerSandbox(t *testing.T) *sandboxHandle {
+	t.Helper()
+	return sandbox(t, "gate-off", "--feature-gates", "MaxUnavailableStatefulSet=false,PodTopologyLabelsAdmission=false")
+}
+
+// locality is how a replica may learn its zone there, unless a test says otherwise.
+func (h *sandboxHandle) locality() string {
+	if strings.Contains(h.name, "gate-off") {
+		return "none"
+	}
+	return "podLabel"
+}
+
 func (h *sandboxHandle) up(args []string) error {
 	up := append([]string{
 		"up", "--name", h.name,

@@ -12,17 +12,13 @@ import (
 // The whole story on one deployment, with the controller's MaxUnavailableStatefulSet
 // gate on (the default since 1.37) and off (before).
 func TestStory(t *testing.T) {
-	for _, gate := range []struct{ name, flag string }{
-		{"gate-on", ""},
-		{"gate-off", "MaxUnavailableStatefulSet=false"},
+	for name, gate := range map[string]func(*testing.T) *sandboxHandle{
+		"gate-on":  func(t *testing.T) *sandboxHandle { return sandbox(t, "gate-on") },
+		"gate-off": formerSandbox,
 	} {
-		t.Run(gate.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var args []string
-			if gate.flag != "" {
-				args = []string{"--feature-gates", gate.flag}
-			}
-			b := newBank(t, sandbox(t, gate.name, args...), "story")
+			b := newBank(t, gate(t), "story")
 			b.installs()
 			b.upgrades()
 			b.scalesOut()
