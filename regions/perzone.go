@@ -142,7 +142,7 @@ func (c *checker) zonePoolName(path, zone string) {
 		c.errorf(path, codeInvalidZone, "a StatefulSet and its pods are named after it, in lower-case letters, digits and hyphens (RFC 1123): use locality.zone podLabel on Kubernetes 1.35 or newer, or none",
 			"zone %q cannot be part of the name of a StatefulSet, which locality.zone %s makes for it", shorten(zone), zoneBySet)
 	case len(name) > maxStatefulSetName:
-		c.errorf(path, codeNameTooLong, fmt.Sprintf("shorten metadata.name by %d characters", len(name)-maxStatefulSetName),
+		c.errorf(path, codeNameTooLong, fmt.Sprintf("shorten metadata.name to at most %d characters", maxStatefulSetName-len(zone)-1),
 			"the StatefulSet of zone %q would be %q, which has %d characters; more than %d and it could not make pods",
 			zone, shorten(name), len(name), maxStatefulSetName)
 	}

@@ -60,7 +60,7 @@ func TestZonesThatCannotNameASet(t *testing.T) {
 	}{
 		"upper case":      {[]string{"[us-east1-b,", "[US-east1-b,"}, codeInvalidZone, 36, "podLabel on Kubernetes 1.35"},
 		"a dot":           {[]string{"[us-west1-a,", "[us.west1,"}, codeInvalidZone, 44, "RFC 1123"},
-		"too long by one": {[]string{"  name: bank\n", "  name: " + long[:42] + "\n"}, codeNameTooLong, 36, "shorten metadata.name by 1 characters"},
+		"too long by one": {[]string{"  name: bank\n", "  name: " + long[:42] + "\n"}, codeNameTooLong, 36, "shorten metadata.name to at most 41 characters"},
 		"generic": {[]string{
 			"  profile: cockroachdb", "  profile: generic\n  base: ./base", "  storage: {size: 100Gi, className: fast-ssd}\n", "",
 			"  resources:\n    requests: {cpu: \"4\", memory: 16Gi}\n    limits: {cpu: \"4\", memory: 16Gi}\n", "", "{failure: region, voters: 5, whileUpdating: zone}", "{}",
