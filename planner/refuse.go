@@ -28,12 +28,13 @@ func (b *builder) refuseUnsafe() {
 		b.refuseMovedNamespace(s)
 		b.refuseEmptiedMembers(s)
 		b.refuseMovedZone(s)
-		b.refuseMovedLocality(s)
 		b.refuseNeighbours(s)
 		b.refuseDroppedObjects(s)
 		b.refuseScaleIn(s)
 		b.refuseOnDelete(s)
-		b.checkLocality(s)
+		if !b.refuseMovedLocality(s) {
+			b.checkLocality(s)
+		}
 		b.noteHistory(s)
 		b.checkNotLooked(s)
 	}

@@ -24,8 +24,8 @@ func (b *builder) refuseMovedZone(s site) {
 }
 
 // refuseMovedLocality: pods are named after their StatefulSet. One set for all zones and one for each
-// are other pods under other names, with empty volumes, beside those there are.
-func (b *builder) refuseMovedLocality(s site) {
+// are other pods under other names, with empty volumes, beside those there are. It tells whether it refused.
+func (b *builder) refuseMovedLocality(s site) bool {
 	var sets []string
 	for _, ref := range s.dropped() {
 		if b.isFormerSet(ref) {
@@ -38,7 +38,7 @@ func (b *builder) refuseMovedLocality(s site) {
 		}
 	}
 	if len(sets) == 0 {
-		return
+		return false
 	}
 	slices.Sort(sets)
 	wanted, former := b.in.Topology.Spec.Locality.Zone, "statefulSetPerZone"
@@ -51,6 +51,7 @@ func (b *builder) refuseMovedLocality(s site) {
 			s.cluster.Name, b.plan.Deployment, former, strings.Join(sets, ", "), wanted),
 		Hint: "put locality.zone back to " + former + "; it is chosen before the first installation",
 	})
+	return true
 }
 
 // isFormerSet: a StatefulSet that is there because locality.zone said otherwise.
