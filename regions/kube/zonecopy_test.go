@@ -70,13 +70,15 @@ func TestZoneCopy(t *testing.T) {
 		"a replica shows it": {never, []*corev1.Pod{replicaPod("bank", "a")}, nodes, "7", regions.ZoneCopied, ""},
 		"another's does not": {
 			func(t *testing.T) http.HandlerFunc { return admits(t, nil) },
-			[]*corev1.Pod{replicaPod("vault", "a")}, nodes, "7", regions.ZoneNotCopied, "",
+			[]*corev1.Pod{replicaPod("vault", "a")},
+			nodes, "7", regions.ZoneNotCopied, "",
 		},
 		"an old replica does not": {
 			func(t *testing.T) http.HandlerFunc {
 				return admits(t, map[string]string{corev1.LabelTopologyZone: "a"})
 			},
-			[]*corev1.Pod{replicaPod("bank", "")}, nodes, "7", regions.ZoneCopied, "",
+			[]*corev1.Pod{replicaPod("bank", "")},
+			nodes, "7", regions.ZoneCopied, "",
 		},
 		"a dry run without it": {func(t *testing.T) http.HandlerFunc { return admits(t, map[string]string{"app": "x"}) }, nil, nodes, "7", regions.ZoneNotCopied, ""},
 		"another zone's": {
