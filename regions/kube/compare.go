@@ -15,9 +15,10 @@ import (
 	"quorate.dev/quorate/regions"
 )
 
-// compareConcurrency bounds the objects compared at once in one cluster; round trips are what
-// takes the time.
-const compareConcurrency = 8
+// compareConcurrency bounds the objects compared at once in one cluster. Round trips are what takes the
+// time, so that it is above what an overlay holds; it is a bound all the same, since what an API server cannot
+// serve at once it queues, and beyond its queues refuses (priority and fairness: 429).
+const compareConcurrency = 128
 
 // Compare asks the cluster what each object is now and what applying it as
 // ManagerQuorate would make of it, by a server-side dry run, in the order given. Nothing

@@ -237,7 +237,7 @@ func TestClientGoIsQuiet(t *testing.T) {
 		var logged bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: level}))
 		c := openAt(t, "https://127.0.0.1:1", Options{Logger: logger})
-		if _, err := c.Compare(t.Context(), dbScope("n"), []map[string]any{configMap("n", "a", nil)}); kindOf(err) != "unreachable" {
+		if _, err := c.Compare(t.Context(), dbScope("n"), []map[string]any{widget("n", "a")}); kindOf(err) != "unreachable" {
 			t.Errorf("%v", err)
 		}
 		if text := logged.String(); strings.Contains(text, "API group list") != want || strings.Contains(text, "ERROR") || !want && text != "" {

@@ -71,7 +71,10 @@ func (c *Cluster) locate(ctx context.Context, ref regions.ObjectRef) (target, er
 // mapping discovers a kind's resource. What discovery said before is asked anew
 // where it lacks the kind: a CustomResourceDefinition may have been applied since.
 func (c *Cluster) mapping(ctx context.Context, kind schema.GroupVersionKind) (*meta.RESTMapping, error) {
-	var mapping *meta.RESTMapping
+	mapping := wellKnownMapping(kind)
+	if mapping != nil {
+		return mapping, nil
+	}
 	err := c.read(ctx, "discover "+kind.GroupVersion().String()+" "+kind.Kind, func(ctx context.Context) (err error) {
 		mapping, err = c.mapper.RESTMappingWithContext(ctx, kind.GroupKind(), kind.Version)
 		if meta.IsNoMatchError(err) {

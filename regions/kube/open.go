@@ -43,6 +43,7 @@ type Cluster struct {
 	entry     *clientcmdapi.Cluster // of the kubeconfig, its paths absolute
 	config    *rest.Config
 	http      *http.Client
+	gate      gate
 	clientset kubernetes.Interface
 	dynamic   dynamic.Interface
 	mapper    *restmapper.DeferredDiscoveryRESTMapper

@@ -12,14 +12,14 @@ import (
 func (c *Cluster) request(ctx context.Context, attempt string, do func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(c.logged(ctx), c.timeout)
 	defer cancel()
-	return c.explain(ctx, attempt, do(bounded))
+	return c.gate.through(bounded, do, func(err error) error { return c.explain(ctx, attempt, err) })
 }
 
 // read is request for what only reads.
 func (c *Cluster) read(ctx context.Context, attempt string, do func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(c.logged(ctx), c.timeout)
 	defer cancel()
-	return c.explainRead(ctx, attempt, do(bounded))
+	return c.gate.through(bounded, do, func(err error) error { return c.explainRead(ctx, attempt, err) })
 }
 
 // repeated makes an idempotent request, again after a lost connection, 429 or 5xx.
@@ -30,7 +30,7 @@ func (c *Cluster) repeated(ctx context.Context, attempt string, do func(context.
 	backoff := wait.Backoff{Duration: 100 * time.Millisecond, Factor: 3, Jitter: 0.2, Steps: 4}
 	var last error
 	err := wait.ExponentialBackoffWithContext(bounded, backoff, func(context.Context) (bool, error) {
-		last = c.explain(ctx, attempt, do(bounded))
+		last = c.gate.through(bounded, do, func(err error) error { return c.explain(ctx, attempt, err) })
 		return !transient(last), nil
 	})
 	if last == nil && err != nil {
