@@ -67,10 +67,15 @@ func renderBase(files map[string][]byte, t *regions.Topology, p Profile) error {
 }
 
 func renderOverlays(r *Rendering, t *regions.Topology, p Profile, own userBase) error {
+	templates, err := readTemplates(p.manifests, "overlay")
+	if err != nil {
+		return err
+	}
+	base := baseValues(t, p)
 	var all *multierror.Error
 	for _, region := range t.Spec.Regions {
 		for _, c := range region.Clusters {
-			v := overlayValues(t, p, region, c)
+			v := overlayValues(base, t, region, c)
 			if !p.BringsManifests() {
 				if problems := inCluster(c, own.complete(&v, t, c)); problems.ErrorOrNil() != nil {
 					all = multierror.Append(all, problems)
@@ -78,7 +83,7 @@ func renderOverlays(r *Rendering, t *regions.Topology, p Profile, own userBase) 
 				}
 			}
 			o := Overlay{Cluster: c.Name, Dir: path.Join("overlays", c.Name)}
-			if err := expandTemplates(r.Files, p.manifests, "overlay", o.Dir, v); err != nil {
+			if err := templates.expand(r.Files, o.Dir, v); err != nil {
 				return fmt.Errorf("cluster %s: %w", c.Name, err)
 			}
 			if v.PerZone {

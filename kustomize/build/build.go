@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"path"
 	"slices"
 	"sync"
@@ -19,7 +18,6 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/kustomize/kyaml/openapi"
 	"sigs.k8s.io/yaml"
 )
 
@@ -36,23 +34,12 @@ var oneAtATime sync.Mutex //nolint:gochecknoglobals // see above
 // file outside of a kustomization's own root), no plugins, no Helm. It depends on
 // the files alone, whatever was built before.
 func Build(files map[string][]byte, dir string) ([]byte, error) {
-	memory := filesys.MakeFsInMemory()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := memory.WriteFile(path.Join("/", name), files[name]); err != nil {
-			return nil, fmt.Errorf("build %s: put %s into memory: %w", dir, name, err)
-		}
-	}
-	oneAtATime.Lock()
-	defer oneAtATime.Unlock()
-	if bringsSchema(files) {
-		openapi.ResetOpenAPI()
-		defer openapi.ResetOpenAPI()
-	}
-	out, err := run(memory, path.Join("/", dir))
+	memory, err := inMemory(files)
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", dir, err)
 	}
-	return out, nil
+	w := workshop{memory: memory, ownSchema: bringsSchema(files)}
+	return w.krusty(dir)
 }
 
 // run calls kustomize. It panics on a schema that it cannot parse

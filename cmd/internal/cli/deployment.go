@@ -84,8 +84,13 @@ func (a *app) base(t *regions.Topology) fs.FS {
 func (d *deployment) build() error {
 	d.desired = map[string][]map[string]any{}
 	var problems *multierror.Error
-	for _, overlay := range d.rendering.Overlays {
-		objects, err := d.buildOverlay(overlay)
+	dirs := make([]string, len(d.rendering.Overlays))
+	for i, overlay := range d.rendering.Overlays {
+		dirs[i] = overlay.Dir
+	}
+	for i, built := range build.All(d.rendering.Files, dirs) {
+		overlay := d.rendering.Overlays[i]
+		objects, err := d.checked(overlay, built)
 		if err != nil {
 			problems = multierror.Append(problems, err)
 			continue
@@ -98,23 +103,19 @@ func (d *deployment) build() error {
 	return nil
 }
 
-func (d *deployment) buildOverlay(overlay kustomize.Overlay) ([]map[string]any, error) {
-	yaml, err := build.Build(d.rendering.Files, overlay.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("build the overlay of %s: %w", overlay.Cluster, err)
-	}
-	objects, err := build.Objects(yaml)
-	if err != nil {
-		return nil, fmt.Errorf("read the objects of %s: %w", overlay.Cluster, err)
+// checked are the objects of an overlay, which must be those that its cluster asks for.
+func (d *deployment) checked(overlay kustomize.Overlay, built build.Built) ([]map[string]any, error) {
+	if built.Err != nil {
+		return nil, fmt.Errorf("build the overlay of %s: %w", overlay.Cluster, built.Err)
 	}
 	cluster, known := d.topology.ClusterByName(overlay.Cluster)
 	if !known {
 		return nil, errors.New("an overlay of unknown cluster " + overlay.Cluster)
 	}
-	if err := kustomize.CheckPools(d.topology, d.profile, cluster, objects); err != nil {
+	if err := kustomize.CheckPools(d.topology, d.profile, cluster, built.Objects); err != nil {
 		return nil, err
 	}
-	return objects, nil
+	return built.Objects, nil
 }
 
 // services are the governing services of the pools of a cluster: pool → service.
