@@ -128,9 +128,14 @@ fuzz: ## run each fuzz target in turn: FUZZTIME=20s
 	done
 
 .PHONY: bench
-bench: ## run the benchmarks and keep the results in bin/bench.txt for benchstat: BENCH=. COUNT=10
+bench: build sandbox-binaries ## measure what is promised, beside the tools that people have (10 minutes at most); RECORD=1 writes docs/benchmarks.md
+	go build -o $(BIN)/bench ./cmd/internal/bench
+	$(BIN)/bench -quorate $(BIN)/quorate -sandbox $(SANDBOX) -version $(VERSION) $(if $(filter 1,$(RECORD)),-record docs/benchmarks.md)
+
+.PHONY: microbench
+microbench: ## run the Go benchmarks and keep the results in bin/microbench.txt for benchstat: BENCH=. COUNT=10
 	@mkdir -p $(BIN)
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee $(BIN)/bench.txt
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee $(BIN)/microbench.txt
 
 ##@ Keep in order
 

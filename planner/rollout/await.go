@@ -22,6 +22,9 @@ type wait struct {
 	deadline time.Duration
 	recheck  time.Duration // evaluate that often too, not only after changes; 0: never
 	holds    condition
+	// due is after how long the condition may hold by the passing of time alone, after the last evaluation; nil
+	// or zero: not known. Without it a wait for a duration would end at the next recheck after it.
+	due func() time.Duration
 }
 
 // nameRecheck is how often a wait for names asks the authority again: names
@@ -71,16 +74,27 @@ func (b stepBase) poll(ctx context.Context, w wait) error {
 		}
 		before = missing
 		due, stopDue := after(said.update(waitText(missing)))
+		over, stopOver := after(w.left())
 		select {
 		case <-changed:
 		case <-again:
 		case <-due:
+		case <-over:
 		case <-beat.C:
 			said.repeat()
 		case <-limited.Done():
 		}
 		stopDue()
+		stopOver()
 	}
+}
+
+// left is due, where there is one.
+func (w wait) left() time.Duration {
+	if w.due == nil {
+		return 0
+	}
+	return w.due()
 }
 
 // ended is why a wait ended without its condition: the run was aborted, or the

@@ -29,6 +29,10 @@ func (p probeStep) verify(ctx context.Context) error {
 	return p.gate(ctx, interval)
 }
 
+// gateRecheck is how often at most the database is asked again: that often its own tables may be read, and by
+// as much a replica's recovery may be noticed late.
+const gateRecheck = 2 * time.Second
+
 // gate waits until the database was healthy at every look of a whole interval, with no
 // replica down or restarted between two looks, and then makes sure that it is the one on
 // record. Figures lag, so that they alone would not tell of a replica that was just away.
@@ -36,10 +40,10 @@ func (b stepBase) gate(ctx context.Context, interval time.Duration) error {
 	var looked time.Time
 	var missing []string
 	open := &calm{}
-	pause := max(interval/4, 50*time.Millisecond)
+	pause := max(min(interval/4, gateRecheck), 50*time.Millisecond)
 	holds := func(ctx context.Context, _ view) ([]string, error) {
 		now := b.Now()
-		if now.Sub(looked) < pause && len(missing) > 0 {
+		if now.Sub(looked) < pause && len(missing) > 0 && !open.over(now, interval) {
 			return missing, nil // a watch event alone is no reason to ask again at once
 		}
 		looked = now
@@ -53,7 +57,8 @@ func (b stepBase) gate(ctx context.Context, interval time.Duration) error {
 		}
 		return missing, nil
 	}
-	if err := b.poll(ctx, wait{clusters: b.clusters(), deadline: interval + b.timeout(), recheck: pause, holds: holds}); err != nil {
+	due := func() time.Duration { return open.left(b.Now(), interval) }
+	if err := b.poll(ctx, wait{clusters: b.clusters(), deadline: interval + b.timeout(), recheck: pause, holds: holds, due: due}); err != nil {
 		return err
 	}
 	return b.sameDatabase(ctx)
@@ -96,13 +101,26 @@ func (b stepBase) askCluster(ctx context.Context, state regions.ClusterState) pl
 	id, found := spokesman(state)
 	switch {
 	case found:
-		for _, t := range b.Profile.Hooks.Gate.Tables {
-			answer.Outputs = append(answer.Outputs, b.askTable(ctx, id, t))
-		}
+		answer.Outputs = b.askTables(ctx, id)
 	case len(planner.Expected(state)) > 0:
 		answer.Problem = "no replica is ready"
 	}
 	return answer
+}
+
+// askTables asks for all tables at once: they should tell of one moment.
+func (b stepBase) askTables(ctx context.Context, id regions.ReplicaID) []planner.Output {
+	tables := b.Profile.Hooks.Gate.Tables
+	outputs := make([]planner.Output, len(tables))
+	var group errgroup.Group
+	for i, t := range tables {
+		group.Go(func() error {
+			outputs[i] = b.askTable(ctx, id, t)
+			return nil
+		})
+	}
+	_ = group.Wait() // the goroutines report by slot
+	return outputs
 }
 
 func (b stepBase) askTable(ctx context.Context, id regions.ReplicaID, t kustomize.Table) planner.Output {
@@ -143,22 +161,42 @@ func (b stepBase) sameDatabase(ctx context.Context) error {
 // did not tell. It fails where the answers differ from each other or from the one on record.
 func (b stepBase) databaseIn(ctx context.Context, v view, recorded string) (id string, missing []string, err error) {
 	id, whence := recorded, "the record"
-	for _, cluster := range slices.Sorted(maps.Keys(v.states)) {
-		replica, found := spokesman(v.states[cluster])
-		if !found {
-			continue
-		}
-		told, reason := b.readClusterID(ctx, replica)
+	for _, t := range b.tellings(ctx, v) {
 		switch {
-		case reason != "":
-			missing = append(missing, reason)
+		case t.missing != "":
+			missing = append(missing, t.missing)
 		case id == "":
-			id, whence = told, replica.String()
-		case told != id:
-			return "", nil, fmt.Errorf("%s is of database %s, and %s says %s: there are two databases; find out which one is real, and touch neither before", replica, told, whence, id)
+			id, whence = t.id, t.replica.String()
+		case t.id != id:
+			return "", nil, fmt.Errorf("%s is of database %s, and %s says %s: there are two databases; find out which one is real, and touch neither before", t.replica, t.id, whence, id)
 		}
 	}
 	return id, missing, nil
+}
+
+// telling is what a replica says of its database.
+type telling struct {
+	replica     regions.ReplicaID
+	id, missing string
+}
+
+// tellings asks one replica of every cluster, all at once.
+func (b stepBase) tellings(ctx context.Context, v view) []telling {
+	var out []telling
+	for _, cluster := range slices.Sorted(maps.Keys(v.states)) {
+		if replica, found := spokesman(v.states[cluster]); found {
+			out = append(out, telling{replica: replica})
+		}
+	}
+	var group errgroup.Group
+	for i := range out {
+		group.Go(func() error {
+			out[i].id, out[i].missing = b.readClusterID(ctx, out[i].replica)
+			return nil
+		})
+	}
+	_ = group.Wait() // the goroutines report by slot
+	return out
 }
 
 // readClusterID is the database's own ID as a replica tells it, or what it is waited for.

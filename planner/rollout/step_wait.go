@@ -86,6 +86,7 @@ func (s soakStep) verify(ctx context.Context) error {
 	watch := &calm{}
 	err = s.poll(ctx, wait{
 		clusters: s.clusters(), deadline: duration + s.timeout(), recheck: max(duration/10, 10*time.Millisecond),
+		due: func() time.Duration { return watch.left(s.Now(), duration) },
 		holds: func(ctx context.Context, _ view) ([]string, error) {
 			// Freshly each time: an old picture would look like a replica that restarted.
 			v := observeAll(ctx, s.Observer, s.clusters())
@@ -126,6 +127,19 @@ func (c *calm) lasted(now time.Time, picture string) time.Duration {
 		c.since, c.picture = now, picture
 	}
 	return now.Sub(c.since)
+}
+
+// over tells whether it has been calm for a duration, should nothing have changed since the last look.
+func (c *calm) over(now time.Time, duration time.Duration) bool {
+	return !c.since.IsZero() && now.Sub(c.since) >= duration
+}
+
+// left is how long it must stay as it is, to have lasted for a duration; zero while nothing is calm.
+func (c *calm) left(now time.Time, duration time.Duration) time.Duration {
+	if c.since.IsZero() {
+		return 0
+	}
+	return max(duration-now.Sub(c.since), time.Millisecond)
 }
 
 // restarts is a picture of which pods serve and since when, by their clusters'

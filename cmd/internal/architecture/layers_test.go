@@ -58,6 +58,7 @@ func layers() []layer {
 		{"cmd/quorate", command, []string{"cmd/internal/cli"}},
 		{"cmd/internal/architecture", support, nil},
 		{"cmd/internal/e2e/...", support, []string{"..."}},
+		{"cmd/internal/bench", support, []string{"..."}},
 		{"cmd/internal/cli", command, all},
 		{"cmd/internal/...", command, append(slices.Clone(running), "cmd/internal/*")},
 	}
