@@ -29,10 +29,6 @@ func (p probeStep) verify(ctx context.Context) error {
 	return p.gate(ctx, interval)
 }
 
-// gateRecheck is how often at most the database is asked again: that often its own tables may be read, and by
-// as much a replica's recovery may be noticed late.
-const gateRecheck = 2 * time.Second
-
 // gate waits until the database was healthy at every look of a whole interval, with no
 // replica down or restarted between two looks, and then makes sure that it is the one on
 // record. Figures lag, so that they alone would not tell of a replica that was just away.
@@ -40,7 +36,7 @@ func (b stepBase) gate(ctx context.Context, interval time.Duration) error {
 	var looked time.Time
 	var missing []string
 	open := &calm{}
-	pause := max(min(interval/4, gateRecheck), 50*time.Millisecond)
+	pause := max(interval/4, 50*time.Millisecond)
 	holds := func(ctx context.Context, _ view) ([]string, error) {
 		now := b.Now()
 		if now.Sub(looked) < pause && len(missing) > 0 && !open.over(now, interval) {

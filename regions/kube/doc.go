@@ -18,7 +18,8 @@
 // There is no client-side rate limit: the server's priority and fairness rules
 // it. Every request except a watch and an exec has a deadline. A failed
 // server-side apply is repeated, since it is idempotent and client-go does not
-// do so; nothing else is.
+// do so; nothing else is. The first request to a cluster goes alone, so that the others find its
+// connection: where many would begin at once, net/http starts one for each.
 //
 // # Errors
 //

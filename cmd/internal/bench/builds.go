@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -103,9 +104,7 @@ func sameByKustomize(m made) (time.Duration, error) {
 	var took time.Duration
 	for _, one := range m.built {
 		files := below(m.rendering.Files, one.Dir)
-		for name, data := range base {
-			files[name] = data
-		}
+		maps.Copy(files, base)
 		began := time.Now()
 		want, err := build.Build(files, one.Dir)
 		if err == nil {
@@ -142,9 +141,7 @@ func (b *bench) sameByKubectl(ctx context.Context, m made, name string) (time.Du
 	var sample []build.Built
 	for i := 0; i < len(m.built); i += step {
 		sample = append(sample, m.built[i])
-		for file, data := range below(m.rendering.Files, m.built[i].Dir) {
-			files[file] = data
-		}
+		maps.Copy(files, below(m.rendering.Files, m.built[i].Dir))
 	}
 	for file, data := range files {
 		if err := os.MkdirAll(filepath.Join(root, path.Dir(file)), 0o700); err != nil {

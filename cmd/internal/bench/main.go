@@ -2,7 +2,7 @@
 // people have, and prints the ratios as a table. `make bench` runs it.
 //
 // It starts a sandbox of three real control planes, measures, and ends it. Of repeated measurements it takes the
-// median; of a cost that can only be made larger by whatever else the machine does (start-up, memory), the least.
+// median; of a cost that can only be made larger by whatever else the machine does (start-up, plans, memory), the least.
 // Nothing passes or fails here: tests count round trips, compare bytes, and do not measure time.
 package main
 
@@ -36,7 +36,7 @@ func main() {
 	flag.Parse()
 	if err := run(o, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // this is main
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"strings"
@@ -40,18 +41,14 @@ func plansOver(ctx context.Context, b *bench, n int) ([]row, error) {
 	if err := b.makeNamespaces(ctx, n, namespace); err != nil {
 		return nil, err
 	}
-	near, _, err := b.planOver(ctx, n, file, 0)
-	if err != nil {
-		return nil, err
-	}
-	far, memory, err := b.planOver(ctx, n, file, roundTrip)
+	near, far, memory, err := b.planNearAndFar(ctx, n, file)
 	if err != nil {
 		return nil, err
 	}
 	trips := float64(far-near) / float64(roundTrip)
 	rows := []row{{
 		key: fmt.Sprintf("plan-%d", n), what: fmt.Sprintf("plan over %d clusters, 100 ms away", n),
-		ours: fmt.Sprintf("%s, %.1f round trips", seconds(far), trips), against: "the same without the distance: " + seconds(near), aim: "≤ 8 round trips",
+		ours: fmt.Sprintf("%s, %.1f round trips more than near", seconds(far), trips), against: "near: " + seconds(near), aim: "≤ 8 round trips",
 	}}
 	const whole = 100
 	if n == whole {
@@ -78,26 +75,35 @@ func (b *bench) makeNamespaces(ctx context.Context, n int, name func(int) string
 	return nil
 }
 
-// planOver gives the median time of a plan over n ways of a length, and the least memory.
-func (b *bench) planOver(ctx context.Context, n int, file string, length time.Duration) (time.Duration, int64, error) {
-	kubeconfig, end, err := b.farAway(ctx, n, length)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer end()
-	const times = 5
-	var least int64
-	all, err := repeat(times, func() (time.Duration, error) {
-		f, err := b.exec(ctx, b.quorate, "plan", "-f", file, "--kubeconfig", kubeconfig)
-		if least == 0 || f.memory < least {
-			least = f.memory
+// planNearAndFar gives the least time of a plan over n ways without a length and with one, measured in turn, and the
+// least memory.
+func (b *bench) planNearAndFar(ctx context.Context, n int, file string) (near, far time.Duration, memory int64, err error) {
+	least := []time.Duration{0, 0}
+	var kubeconfigs []string
+	for _, length := range []time.Duration{0, roundTrip} {
+		kubeconfig, end, err := b.farAway(ctx, n, length)
+		if err != nil {
+			return 0, 0, 0, err
 		}
-		return f.wall, err
-	})
-	if err != nil {
-		return 0, 0, err
+		defer end()
+		kubeconfigs = append(kubeconfigs, kubeconfig)
 	}
-	return median(all), least, nil
+	const times = 5
+	for range times {
+		for i, kubeconfig := range kubeconfigs {
+			f, err := b.exec(ctx, b.quorate, "plan", "-f", file, "--kubeconfig", kubeconfig)
+			if err != nil {
+				return 0, 0, 0, err
+			}
+			if least[i] == 0 || f.wall < least[i] {
+				least[i] = f.wall
+			}
+			if memory == 0 || f.memory < memory {
+				memory = f.memory
+			}
+		}
+	}
+	return least[0], least[1], memory, nil
 }
 
 // farAway writes a kubeconfig whose contexts c0 … lead to the sandbox's clusters in turn, each over a way of its own.
@@ -123,21 +129,12 @@ func (b *bench) farAway(ctx context.Context, n int, length time.Duration) (file 
 			end()
 			return "", nil, err
 		}
-		server, err := url.Parse(fmt.Sprint(cluster["server"]))
-		if err != nil {
-			end()
-			return "", nil, err
-		}
-		w, err := newWay(ctx, server.Host, length)
+		w, err := moved(ctx, cluster, length)
 		if err != nil {
 			end()
 			return "", nil, err
 		}
 		ways = append(ways, w)
-		cluster["server"] = "https://" + w.address()
-		if _, named := cluster["tls-server-name"]; !named {
-			cluster["tls-server-name"] = server.Hostname()
-		}
 		name := fmt.Sprintf("c%d", i)
 		out.Clusters = append(out.Clusters, entry{"name": name, "cluster": cluster})
 		out.Contexts = append(out.Contexts, entry{"name": name, "context": map[string]any{"cluster": name, "user": user}})
@@ -147,8 +144,25 @@ func (b *bench) farAway(ctx context.Context, n int, length time.Duration) (file 
 		end()
 		return "", nil, err
 	}
-	file, err = b.write("kubeconfig-far", string(data))
+	file, err = b.write(fmt.Sprintf("kubeconfig-%s", length), string(data))
 	return file, end, err
+}
+
+// moved makes a cluster's entry lead over a new way to where it led.
+func moved(ctx context.Context, cluster map[string]any, length time.Duration) (*way, error) {
+	server, err := url.Parse(fmt.Sprint(cluster["server"]))
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWay(ctx, server.Host, length)
+	if err != nil {
+		return nil, err
+	}
+	cluster["server"] = "https://" + w.address()
+	if _, named := cluster["tls-server-name"]; !named {
+		cluster["tls-server-name"] = server.Hostname()
+	}
+	return w, nil
 }
 
 // kubeconfig is as much of one as is needed here.
@@ -175,9 +189,7 @@ func (k kubeconfig) at(context string) (cluster map[string]any, user any, err er
 			}
 			cluster = map[string]any{}
 			content, _ := named["cluster"].(map[string]any)
-			for key, v := range content {
-				cluster[key] = v
-			}
+			maps.Copy(cluster, content)
 			return cluster, body["user"], nil
 		}
 	}
