@@ -83,18 +83,8 @@ func renderOverlays(r *Rendering, t *regions.Topology, p Profile, own userBase) 
 				}
 			}
 			o := Overlay{Cluster: c.Name, Dir: path.Join("overlays", c.Name)}
-			if err := templates.expand(r.Files, o.Dir, v); err != nil {
-				return fmt.Errorf("cluster %s: %w", c.Name, err)
-			}
-			if v.PerZone {
-				if err := renderZones(r.Files, p, o.Dir, v); err != nil {
-					return fmt.Errorf("cluster %s: %w", c.Name, err)
-				}
-			}
-			if v.Authority {
-				if err := renderAuthority(r.Files, o.Dir, t, c); err != nil {
-					all = multierror.Append(all, fmt.Errorf("cluster %s: %w", c.Name, err))
-				}
+			if err := renderOverlay(r.Files, o.Dir, templates, t, p, c, v); err != nil {
+				all = multierror.Append(all, fmt.Errorf("cluster %s: %w", c.Name, err))
 			}
 			r.Overlays = append(r.Overlays, o)
 		}
@@ -105,6 +95,22 @@ func renderOverlays(r *Rendering, t *regions.Topology, p Profile, own userBase) 
 		}
 	}
 	return all.ErrorOrNil()
+}
+
+// renderOverlay writes one cluster's overlay.
+func renderOverlay(files map[string][]byte, dir string, templates templates, t *regions.Topology, p Profile, c regions.Cluster, v values) error {
+	if err := templates.expand(files, dir, v); err != nil {
+		return err
+	}
+	if v.PerZone {
+		if err := renderZones(files, p, dir, v); err != nil {
+			return err
+		}
+	}
+	if !v.Authority {
+		return nil
+	}
+	return renderAuthority(files, dir, t, c)
 }
 
 // renderable reports the fields that cannot be rendered as they are.
