@@ -36,7 +36,9 @@ func layers() []layer {
 	all := append(slices.Clone(running), "cmd/internal/*", "regions/*", "kustomize/*", "dns/*")
 	return []layer{
 		{"regions", pure, nil},
-		{"regions/kube", adapter, []string{"regions"}},
+		{"regions/edit", pure, []string{"regions"}},
+		{"regions/discover", pure, []string{"regions"}},
+		{"regions/kube", adapter, []string{"regions", "regions/discover"}},
 
 		{"kustomize/profiles", pure, nil},
 		{"kustomize", pure, []string{"regions", "kustomize/profiles"}},
@@ -60,7 +62,7 @@ func layers() []layer {
 		{"cmd/internal/e2e/...", support, []string{"..."}},
 		{"cmd/internal/bench", support, []string{"..."}},
 		{"cmd/internal/cli", command, all},
-		{"cmd/internal/...", command, append(slices.Clone(running), "cmd/internal/*")},
+		{"cmd/internal/...", command, append(slices.Clone(running), "cmd/internal/*", "regions/edit", "regions/discover")},
 	}
 }
 

@@ -49,6 +49,11 @@ func (a *app) parse() (*regions.Topology, regions.Problems, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	return parseBytes(data, file)
+}
+
+// parseBytes validates a topology.
+func parseBytes(data []byte, file string) (*regions.Topology, regions.Problems, error) {
 	t, problems := regions.Parse(data, file)
 	if len(problems.Errors()) > 0 {
 		return t, problems, invalidTopology{file, problems}
@@ -62,6 +67,12 @@ func (a *app) load() (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.follow(t, problems)
+}
+
+// follow goes from a valid topology to the built objects of every cluster.
+func (a *app) follow(t *regions.Topology, problems regions.Problems) (*deployment, error) {
+	var err error
 	d := &deployment{file: a.settings.GetString("file"), topology: t, notes: problems}
 	if d.profile, err = kustomize.LoadProfile(t.Spec.Profile); err != nil {
 		return nil, invalidInput{fmt.Errorf("profile %s: %w", t.Spec.Profile, err)}

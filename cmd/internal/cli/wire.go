@@ -103,7 +103,16 @@ func (a *app) ready() (*wired, error) {
 
 // look loads the deployment and asks every cluster about it.
 func (a *app) look(ctx context.Context, compare bool) (*wired, []planner.Observation, error) {
-	w, err := a.ready()
+	d, err := a.load()
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.lookAt(ctx, d, compare)
+}
+
+// lookAt asks every cluster about a deployment.
+func (a *app) lookAt(ctx context.Context, d *deployment, compare bool) (*wired, []planner.Observation, error) {
+	w, err := a.connect(d)
 	if err != nil {
 		return nil, nil, err
 	}
