@@ -15,11 +15,6 @@ const maxName = 40
 // arn:aws:eks:REGION:ACCOUNT:cluster/NAME (aws eks update-kubeconfig).
 func clusterName(context string, taken []string) string {
 	name := label(short(context), "cluster")
-	for _, reserved := range []string{"join-", "ns"} { // the zone's own records
-		if strings.HasPrefix(name, reserved) {
-			name = "k8s-" + name
-		}
-	}
 	candidate := name
 	for n := 2; slices.Contains(taken, candidate); n++ {
 		candidate = fmt.Sprintf("%s-%d", name, n)
@@ -37,7 +32,8 @@ func short(context string) string {
 	return context
 }
 
-// label makes an RFC 1123 label of a text, otherwise where nothing of it can stay.
+// label makes an RFC 1123 label of a text, otherwise where nothing of it can stay. It begins in no
+// way that the DNS zone keeps for its own records.
 func label(text, otherwise string) string {
 	var out strings.Builder
 	for _, r := range strings.ToLower(text) {
@@ -49,6 +45,9 @@ func label(text, otherwise string) string {
 		}
 	}
 	name := strings.Trim(out.String(), "-")
+	if strings.HasPrefix(name, "join-") || strings.HasPrefix(name, "ns") {
+		name = "k8s-" + name
+	}
 	if len(name) > maxName {
 		name = strings.TrimRight(name[:maxName], "-")
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode"
 
 	"quorate.dev/quorate/regions"
 )
@@ -136,6 +137,8 @@ func nodesText(f Found) string {
 	slices.Sort(ranges)
 	ranges = slices.Compact(ranges)
 	switch {
+	case f.Nodes == 0:
+		return "no node is known"
 	case len(ranges) == 0:
 		return text + ", which do not say their pods' addresses"
 	case len(ranges) > 4:
@@ -212,8 +215,16 @@ func (b *builder) sandbox() bool {
 	return len(b.found) > 0 && !slices.ContainsFunc(b.found, func(f Found) bool { return !f.facts.Sandbox })
 }
 
-// line keeps a text to one line, as a comment needs it.
-func line(text string) string { return strings.Join(strings.Fields(text), " ") }
+// line keeps a text to one line of printable characters, as a comment needs it.
+func line(text string) string {
+	printable := func(r rune) rune {
+		if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}
+	return strings.Join(strings.Fields(strings.Map(printable, text)), " ")
+}
 
 func count(n int, one, many string) string {
 	if n == 1 {

@@ -63,8 +63,8 @@ func (b *builder) stronger(p promise) string {
 	}
 	_, problems := regions.Parse(b.text(promise{failure: regions.FailureRegion}), "")
 	for _, problem := range problems.Errors() {
-		if problem.Code == "promise-not-kept" && problem.Hint != "" {
-			return "To survive a region: " + line(problem.Hint) + "."
+		if _, change, known := strings.Cut(problem.Hint, "to keep region: "); known && problem.Code == "promise-not-kept" {
+			return "To survive the loss of a region: " + change + "."
 		}
 	}
 	return ""
@@ -120,7 +120,11 @@ func (b *builder) class() (name string, why []string) {
 			immediate = append(immediate, f.Cluster)
 		}
 	}
-	text := fmt.Sprintf("Every cluster has %s; it is the default of %s.", name, cmp.Or(strings.Join(defaults, ", "), "none"))
+	every := "Every cluster"
+	if slices.ContainsFunc(b.found, func(f Found) bool { return !b.looked(f) }) {
+		every = "Every cluster that could be looked at"
+	}
+	text := fmt.Sprintf("%s has %s; it is the default of %s.", every, name, cmp.Or(strings.Join(defaults, ", "), "none"))
 	if others := slices.DeleteFunc(common, func(c string) bool { return c == name }); len(others) > 0 {
 		text += " Also everywhere: " + strings.Join(others, ", ") + "."
 	}
@@ -175,6 +179,7 @@ func (b *builder) commonClasses() (common []string, all string) {
 	return common, cmp.Or(strings.Join(texts, "; "), "none that could be looked at")
 }
 
+// looked tells whether the cluster's StorageClasses are known.
 func (b *builder) looked(f Found) bool { return !slices.Contains(f.facts.NotLooked, StorageClasses) }
 
 func classOf(f Found, name string) (Class, bool) {

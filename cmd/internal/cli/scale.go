@@ -36,8 +36,6 @@ func (a *app) scaleCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&approved, "auto-approve", false, "change the file and run without asking")
 	cmd.Flags().BoolVar(&planOnly, "plan-only", false, "show the edit and the plan, and change nothing")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "the same as --plan-only")
-	cmd.MarkFlagsMutuallyExclusive("auto-approve", "plan-only")
-	cmd.MarkFlagsMutuallyExclusive("auto-approve", "dry-run")
 	return cmd
 }
 
@@ -58,7 +56,10 @@ type topologyEdit struct {
 func (e topologyEdit) changed() bool { return !bytes.Equal(e.before, e.after) }
 
 func (a *app) scale(ctx context.Context, targets []string, approved, planOnly bool) error {
-	if !approved && !planOnly && !a.inTerminal {
+	switch {
+	case approved && planOnly:
+		return invalidInput{errors.New("--auto-approve runs the plan and --plan-only does not: pass one of them")}
+	case !approved && !planOnly && !a.inTerminal:
 		return invalidInput{errors.New("scale would ask for approval, and standard input is no terminal: pass --auto-approve or --plan-only")}
 	}
 	change, d, err := a.editReplicas(targets)
