@@ -89,7 +89,9 @@ func TestProposals(t *testing.T) {
 			}, nil, false,
 		},
 		"generic": {Choices{Name: "db", Profile: "generic", Base: "./base", Replicas: 3}, three[:1], nil, true},
-		"etcd":    {bank(func(c *Choices) { c.Profile, c.Image, c.Replicas = "etcd", "registry.example/etcd@sha256:"+strings.Repeat("a", 64), 1 }), three, nil, true},
+		"etcd": {bank(func(c *Choices) {
+			c.Profile, c.Image, c.Replicas = "etcd", "registry.example/etcd@sha256:"+strings.Repeat("a", 64), 1
+		}), three, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			choices := test.choices
