@@ -163,10 +163,8 @@ func (b *builder) overlaps(i int) {
 // overlap is the first range of one cluster's pods that overlaps with one of the other's.
 func overlap(a, b Facts) string {
 	for _, x := range prefixes(a) {
-		for _, y := range prefixes(b) {
-			if x.Overlaps(y) {
-				return x.String()
-			}
+		if slices.ContainsFunc(prefixes(b), x.Overlaps) {
+			return x.String()
 		}
 	}
 	return ""

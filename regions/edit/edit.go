@@ -169,8 +169,7 @@ func (e *editor) same(before, after *yaml.Node) bool {
 		}
 		content = slices.Delete(slices.Clone(content), at, at+2)
 	}
-	if before.Kind != after.Kind || before.Tag != after.Tag || before.Value != after.Value || before.Anchor != after.Anchor ||
-		before.Style != after.Style || len(before.Content) != len(content) {
+	if !alike(before, after) || len(before.Content) != len(content) {
 		return false
 	}
 	for i := range before.Content {
@@ -179,6 +178,11 @@ func (e *editor) same(before, after *yaml.Node) bool {
 		}
 	}
 	return true
+}
+
+// alike compares two nodes without what they hold.
+func alike(a, b *yaml.Node) bool {
+	return a.Kind == b.Kind && a.Tag == b.Tag && a.Value == b.Value && a.Anchor == b.Anchor && a.Style == b.Style
 }
 
 // nameAt is the index of the key name in a mapping's content.
