@@ -22,7 +22,7 @@ func (p *page) linef(format string, args ...any) { fmt.Fprintf(p, format+"\n", a
 func (p *page) comment(indent int, sentences ...string) {
 	prefix := strings.Repeat(" ", indent) + "#"
 	text := prefix
-	for _, word := range strings.FieldsSeq(line(strings.Join(sentences, " "))) {
+	for word := range strings.FieldsSeq(line(strings.Join(sentences, " "))) {
 		if len(text)+1+len(word) > width && text != prefix {
 			p.linef("%s", text)
 			text = prefix
