@@ -128,6 +128,16 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// U+2028 is a line break to YAML's reader and none to its writer.
+func TestScalarIsOneLine(t *testing.T) {
+	for _, text := range []string{"\u2028", "a\u0085b", "a\nb", "\x00", "\ufeff", "plain", "a: b", "#", "~", "3"} {
+		p := Propose(bank(), []Facts{cluster(text, "r1")}, nil)
+		if parsed, problems := regions.Parse(p.Text, ""); parsed == nil || parsed.Spec.Regions[0].Clusters[0].Context != text {
+			t.Errorf("context %q is not read back: %v\n%s", text, problems.Errors(), p.Text)
+		}
+	}
+}
+
 func TestClusterName(t *testing.T) {
 	for _, test := range []struct{ context, want string }{
 		{"use1", "use1"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -37,8 +38,9 @@ func (p *page) comment(indent int, sentences ...string) {
 // scalar writes a text as one YAML scalar, quoted where it must be.
 func scalar(text string) string {
 	out, err := yaml.Marshal(text)
-	if err != nil || strings.Count(string(out), "\n") != 1 {
-		return fmt.Sprintf("%q", text) // a text of several lines: YAML's double quotes know Go's escapes
+	unprintable := strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+	if err != nil || unprintable || strings.Count(string(out), "\n") != 1 {
+		return fmt.Sprintf("%q", text) // YAML's double quotes know Go's escapes
 	}
 	return strings.TrimSuffix(string(out), "\n")
 }
