@@ -31,7 +31,7 @@ func EditText(w io.Writer, s Style, e Edit) {
 		}
 		rows = append(rows, []string{name, text})
 	}
-	table(w, rows)
+	Style{}.table(w, rows)
 	if len(e.Lines) > 0 {
 		fmt.Fprintln(w)
 	}

@@ -21,7 +21,7 @@ func ProposalText(w io.Writer, s Style, file string, p discover.Proposal) {
 		}
 		rows = append(rows, []string{c.Cluster, c.Region, zones, c.Version, count(c.Nodes, "node", "nodes"), count(c.Replicas, "replica", "replicas")})
 	}
-	table(w, rows)
+	Style{}.table(w, rows)
 	if len(p.LeftOut) > 0 {
 		fmt.Fprintf(w, "\n%s\n%s", s.paint(bold, "Left out"), LeftOutText(p.LeftOut))
 	}
@@ -45,7 +45,7 @@ func LeftOutText(left []discover.LeftOut) string {
 	for _, l := range left {
 		rows = append(rows, []string{l.Context, l.Reason})
 	}
-	table(&text, rows)
+	Style{}.table(&text, rows)
 	return text.String()
 }
 
