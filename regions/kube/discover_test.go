@@ -19,14 +19,14 @@ import (
 	"quorate.dev/quorate/regions/discover"
 )
 
-// answering is an API server that knows some paths and refuses the rest; it keeps what was asked of it.
-type answering struct {
+// answerer is an API server that knows some paths and refuses the rest; it keeps what was asked of it.
+type answerer struct {
 	answers map[string]any
 	mu      sync.Mutex
 	asked   []string
 }
 
-func (s *answering) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.asked = append(s.asked, r.Method+" "+r.URL.Path)
 	s.mu.Unlock()
@@ -43,7 +43,7 @@ func (s *answering) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // discovered asks such a server.
-func discovered(t *testing.T, s *answering) (discover.Facts, error) {
+func discovered(t *testing.T, s *answerer) (discover.Facts, error) {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
@@ -75,7 +75,7 @@ func TestDiscoverOnlyReads(t *testing.T) {
 		return n
 	}
 	waits := storagev1.VolumeBindingWaitForFirstConsumer
-	s := &answering{answers: map[string]any{
+	s := &answerer{answers: map[string]any{
 		"/version":                       map[string]string{"gitVersion": "v1.36.0"},
 		"/api/v1/namespaces/kube-system": corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{UID: "uid"}},
 		"/api/v1/nodes": corev1.NodeList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NodeList"}, ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: []corev1.Node{
@@ -113,7 +113,7 @@ func TestDiscoverOnlyReads(t *testing.T) {
 }
 
 func TestDiscoverSaysWhatItMayNotSee(t *testing.T) {
-	s := &answering{answers: map[string]any{
+	s := &answerer{answers: map[string]any{
 		"/version":                       map[string]string{"gitVersion": "v1.36.0"},
 		"/api/v1/namespaces/kube-system": corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{UID: "uid"}},
 	}}
