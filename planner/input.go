@@ -15,6 +15,8 @@ type Input struct {
 	Observed []Observation
 	// Offline plans an installation from nothing: Observed is not used.
 	Offline bool
+	// ForceManagers are the field managers whose values may be overwritten: named by the user.
+	ForceManagers []string
 }
 
 // Observation is what was seen of one cluster, or why nothing was.

@@ -101,6 +101,8 @@ type FieldChange struct {
 	Path   string `json:"path"` // such as spec.template.spec.containers[db].image
 	Before any    `json:"before,omitempty"`
 	After  any    `json:"after,omitempty"`
+	// By is who set the value before, and when, where that was not quorate.
+	By string `json:"by,omitempty"`
 }
 
 // Refusal is a reason for which the plan may not run (exit code 12).

@@ -139,6 +139,13 @@ type command struct {
 // prepare plans what is wanted on what is true now.
 func (f *fleet) prepare(w wanted, id string) *command {
 	f.t.Helper()
+	in := f.input(w, id)
+	return f.command(in, planner.Build(in), id)
+}
+
+// input is what is wanted, and what is true now.
+func (f *fleet) input(w wanted, id string) planner.Input {
+	f.t.Helper()
 	topology := w.topology(f.t)
 	in := planner.Input{Topology: topology, Profile: w.loadProfile(f.t), Desired: desired(topology, f.opts)}
 	f.do(func() {
@@ -149,7 +156,12 @@ func (f *fleet) prepare(w wanted, id string) *command {
 		}
 		f.logf("--- %s plans %s", id, w.image)
 	})
-	plan := planner.Build(in)
+	return in
+}
+
+// command is a run of a plan.
+func (f *fleet) command(in planner.Input, plan *planner.Plan, id string) *command {
+	topology := in.Topology
 	r := &run{fleet: f, id: id, open: map[string]journal.Entry{}, floor: map[string]int{}, steps: map[string]planner.Step{}, founds: topology.DeclaresMembers() && !plan.Promise.InForce}
 	for _, s := range plan.Steps {
 		r.steps[s.ID] = s

@@ -26,14 +26,21 @@ const leaseTTL = 30 * time.Second
 func (a *app) applyCommand() *cobra.Command {
 	var approved bool
 	cmd := &cobra.Command{
-		Use:   "apply",
-		Short: "Plan, ask, and run the plan",
+		Use:   "apply [FILE]",
+		Short: "Plan, ask, and run the plan; or run a saved one",
 		Long: "apply shows the plan, asks for approval on a terminal (--auto-approve elsewhere), and runs it.\n" +
+			"With a FILE that `quorate plan -o FILE` saved it runs exactly that, without asking; when anything\n" +
+			"that the plan was made from moved, it says what, changes nothing and exits 16.\n" +
 			"Interrupt once to stop after the current step, twice to abort now. After an interruption, a failure\n" +
 			"or a crash the same command looks at what is true and goes on from there.",
-		Example: "  quorate apply\n  quorate apply --auto-approve --output json",
-		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.apply(cmd.Context(), approved) },
+		Example: "  quorate apply\n  quorate apply --auto-approve --output json\n  quorate plan -o bank.plan && quorate apply bank.plan",
+		Args:    atMostOne("a file that `quorate plan -o FILE` saved"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return a.applySaved(cmd.Context(), args[0])
+			}
+			return a.apply(cmd.Context(), approved)
+		},
 	}
 	cmd.Flags().BoolVar(&approved, "auto-approve", false, "run without asking")
 	return cmd
@@ -41,7 +48,7 @@ func (a *app) applyCommand() *cobra.Command {
 
 func (a *app) apply(ctx context.Context, approved bool) error {
 	if !approved && !a.inTerminal {
-		return invalidInput{errors.New("apply would ask for approval, and standard input is no terminal: pass --auto-approve")}
+		return invalidInput{errors.New("apply would ask for approval, and standard input is no terminal: pass --auto-approve, or a plan that `quorate plan -o FILE` saved")}
 	}
 	w, observed, err := a.look(ctx, true)
 	if err != nil {

@@ -18,6 +18,7 @@ const (
 	ExitLocked      = 11 // another run holds the lock
 	ExitUnsafe      = 12 // refused as unsafe
 	ExitAborted     = 14 // stopped or aborted by a signal
+	ExitStale       = 16 // a saved plan that no longer fits
 	ExitUnreachable = 17 // a cluster cannot be reached
 )
 
@@ -49,6 +50,7 @@ func exitCode(err error) int {
 		invalid     invalidInput
 		problems    regions.Problems
 		unsafe      unsafePlan
+		stale       stalePlan
 		silent      unreachableClusters
 		unreachable *kube.Unreachable
 		held        *kube.Held
@@ -65,6 +67,8 @@ func exitCode(err error) int {
 		return ExitLocked
 	case errors.As(err, &unsafe):
 		return ExitUnsafe
+	case errors.As(err, &stale):
+		return ExitStale
 	case errors.Is(err, rollout.ErrStopped), errors.Is(err, errInterrupted), errors.Is(err, errNotApproved), errors.Is(err, context.Canceled):
 		return ExitAborted
 	case errors.As(err, &silent), errors.As(err, &unreachable):

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) planCommand() *cobra.Command {
-	var offline, detailed bool
+	var o planOptions
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what apply would do, step by step, and what could fail safely meanwhile",
@@ -21,47 +21,71 @@ func (a *app) planCommand() *cobra.Command {
 			"why each is there, which replicas it takes down, and which failures the system survives meanwhile.",
 		Example: "  quorate plan\n" +
 			"  quorate plan --offline                    # an installation from nothing; no cluster is contacted\n" +
+			"  quorate plan -o bank.plan                 # to be reviewed, and run as it is by: quorate apply bank.plan\n" +
 			"  quorate plan --detailed-exitcode --output json  # 0: nothing to do, 2: changes",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.plan(cmd.Context(), offline, detailed)
+			return a.plan(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "plan an installation from nothing, contacting no cluster")
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes, 0 when there are none")
+	cmd.Flags().BoolVar(&o.offline, "offline", false, "plan an installation from nothing, contacting no cluster")
+	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when there are changes, 0 when there are none")
+	cmd.Flags().StringVarP(&o.save, "out", "o", "", "save the plan in `file` (mode 0600), for: quorate apply FILE")
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context, offline, detailed bool) error {
-	plan, err := a.makePlan(ctx, offline)
+// planOptions are the flags of plan.
+type planOptions struct {
+	offline, detailed bool
+	save              string // a file; empty: not saved
+}
+
+func (a *app) plan(ctx context.Context, o planOptions) error {
+	if o.save != "" {
+		if err := mayWritePlan(o.save); err != nil {
+			return err
+		}
+	}
+	plan, in, err := a.makePlan(ctx, o)
 	if err != nil {
 		return err
 	}
 	if err := a.printPlan(plan); err != nil {
 		return err
 	}
+	if o.save != "" {
+		if err := writePlan(o.save, planner.Save(plan, in)); err != nil {
+			return err
+		}
+		if runnable(plan) == nil {
+			fmt.Fprintf(a.err, "saved; to run exactly this plan: quorate apply %s\n", o.save)
+		}
+	}
 	if err := runnable(plan); err != nil {
 		return err
 	}
-	if detailed && !plan.Empty() {
+	if o.detailed && !plan.Empty() {
 		return pendingChanges{}
 	}
 	return nil
 }
 
-func (a *app) makePlan(ctx context.Context, offline bool) (*planner.Plan, error) {
-	if offline {
+// makePlan is the plan and what it follows from.
+func (a *app) makePlan(ctx context.Context, o planOptions) (*planner.Plan, planner.Input, error) {
+	if o.offline {
 		d, err := a.load()
 		if err != nil {
-			return nil, err
+			return nil, planner.Input{}, err
 		}
-		return planner.Build(planner.Input{Topology: d.topology, Profile: d.profile, Desired: d.desired, Offline: true}), nil
+		in := planner.Input{Topology: d.topology, Profile: d.profile, Desired: d.desired, Offline: true}
+		return planner.Build(in), in, nil
 	}
 	w, observed, err := a.look(ctx, true)
 	if err != nil {
-		return nil, err
+		return nil, planner.Input{}, err
 	}
-	return planner.Build(w.input(observed)), nil
+	in := w.input(observed)
+	return planner.Build(in), in, nil
 }
 
 func (a *app) printPlan(plan *planner.Plan) error {

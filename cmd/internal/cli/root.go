@@ -120,6 +120,16 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// atMostOne takes one argument or none, and refuses more with the documented exit code.
+func atMostOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return invalidInput{fmt.Errorf("%s takes %s, got %s", cmd.CommandPath(), what, strings.Join(args, " "))}
+		}
+		return nil
+	}
+}
+
 // groupCommand is a command that only has subcommands.
 func groupCommand(use, short string, children ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: helpOrUnknown}
