@@ -54,7 +54,7 @@ func (b *builder) recordOutdated(s site) bool {
 	if !record.Exists || len(record.Clusters) != len(b.sites) || !slices.Equal(record.Database.Slots, Slots(b.in)) || record.Database.Zone != b.in.Topology.Spec.DNS.Zone {
 		return true
 	}
-	if b.initialised && record.Database.Installed == "" {
+	if b.initialised && record.Database.Installed == "" || staleReleases(s.obs.State) {
 		return true
 	}
 	for _, other := range b.sites {
@@ -85,7 +85,7 @@ func (b *builder) holdBefore(s site, before string) string {
 		before = b.add(Step{
 			ID: s.cluster.Name + "/hold/" + p.name, Kind: KindPartition, Cluster: s.cluster.Name, Region: s.region,
 			Summary: fmt.Sprintf("hold %s/%s at its revisions (partition %d → %d)", s.cluster.Name, p.name, p.live.Partition, held),
-			Why:     why, Payload: Payload{Pool: p.name, Partition: &held},
+			Why:     why, Payload: Payload{Pool: p.name, Partition: &held, TakeBack: s.released(p)},
 		}, before)
 	}
 	return before

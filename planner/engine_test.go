@@ -96,7 +96,13 @@ func (e engine) act(s planner.Step) {
 		if p.Condition == planner.ConditionSettled && pool.current != pool.image {
 			e.Fatalf("step %s raises the partition of a set that has not settled (%s, %s)", s.ID, pool.current, pool.image)
 		}
-		pool.partition, pool.managers = *p.Partition, []string{planner.RolloutManager}
+		pool.partition, pool.managers, pool.released = *p.Partition, []string{planner.RolloutManager}, p.Release
+		record := &k.state.Record.Database
+		if p.Release {
+			record.Released = append(record.Released, p.Pool)
+		} else if p.TakeBack {
+			record.Released = slices.DeleteFunc(record.Released, func(name string) bool { return name == p.Pool })
+		}
 	case planner.KindReplace:
 		for _, id := range p.Targets {
 			if old := e.pod(id); old != nil && !old.up {
@@ -184,6 +190,7 @@ func (e engine) record(cluster string) {
 	}
 	r.Database.Slots = planner.Slots(e.input())
 	r.Database.Zone = e.input().Topology.Spec.DNS.Zone
+	r.Database.Released = slices.DeleteFunc(slices.Clone(r.Database.Released), func(pool string) bool { return !e.clusters[cluster].sets[pool].released })
 	if e.plan.Promise.InForce && r.Database.Installed == "" {
 		r.Database.Installed = "run"
 	}

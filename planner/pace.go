@@ -74,7 +74,7 @@ func (b *builder) restAll() {
 // that nobody's template change moves pods unasked.
 func (b *builder) rest(s site, p pool) {
 	first := s.id(p, 0)
-	if p.live == nil || b.rested[first] {
+	if p.live == nil || p.leftAlone || b.rested[first] {
 		return
 	}
 	replicas := p.had
@@ -90,7 +90,7 @@ func (b *builder) rest(s site, p pool) {
 		ID: s.cluster.Name + "/rest/" + p.name, Kind: KindPartition, Cluster: s.cluster.Name, Region: s.region,
 		Summary: fmt.Sprintf("hold %s/%s at partition %d", s.cluster.Name, p.name, replicas),
 		Why:     restReason(p, owned),
-		Payload: Payload{Pool: p.name, Partition: &replicas, Condition: ConditionSettled},
+		Payload: Payload{Pool: p.name, Partition: &replicas, Condition: ConditionSettled, TakeBack: s.released(p)},
 	})
 }
 

@@ -34,6 +34,8 @@ type pool struct {
 	had int
 	// made is the part of had that was ever made: what the live set asks for, and volumes.
 	made int
+	// leftAlone: the partition was handed back, and nothing of the pool is to be changed.
+	leftAlone bool
 	// templateChanged: applying the desired object changes the live pod template.
 	templateChanged bool
 	template        map[string]any // the desired one, as far as it is known
@@ -77,6 +79,7 @@ func newSite(in Input, region string, c regions.Cluster) site {
 		case allBorn:
 			p.had = max(p.made, p.want)
 		}
+		p.leftAlone = s.leaveAlone(p)
 		s.pools = append(s.pools, p)
 	}
 	return s
@@ -208,7 +211,7 @@ func (s site) replicas(p pool, n int) []regions.ReplicaID {
 // is missing or going counts, unless it can only come back at the desired template:
 // at which one it does depends on the partition at that moment.
 func (s site) outdated(p pool) []int {
-	if p.live == nil {
+	if p.live == nil || p.leftAlone {
 		return nil
 	}
 	var out []int

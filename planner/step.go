@@ -74,6 +74,9 @@ type Payload struct {
 	// themselves go straight to their Secret. What is held for clusters outside the
 	// topology is withdrawn in any case.
 	Peers []string `json:"peers,omitempty"`
+	// Release hands the partition back for good; TakeBack ends that (partition).
+	Release  bool `json:"release,omitempty"`
+	TakeBack bool `json:"takeBack,omitempty"`
 }
 
 // HookClusterID is the hook that reads the database's own ID; its step records it.

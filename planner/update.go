@@ -16,6 +16,7 @@ func (b *builder) planUpdate() {
 	for _, s := range b.sites {
 		b.applySite(s)
 		b.noteUnfinished(s)
+		b.noteReleased(s)
 	}
 	b.standAuthority()
 	b.noteUpgrade()
@@ -75,7 +76,7 @@ func (b *builder) mend(w work) {
 func (b *builder) inFlight() bool {
 	for _, s := range b.sites {
 		for _, p := range s.pools {
-			if p.live != nil && p.live.Replicas > 0 && p.live.CurrentRevision != p.target {
+			if p.live != nil && !p.leftAlone && p.live.Replicas > 0 && p.live.CurrentRevision != p.target {
 				return true
 			}
 		}

@@ -51,6 +51,7 @@ type set struct {
 	pods                map[int]*pod
 	claims              int // volumes exist below this ordinal
 	unseen              string
+	released            bool   // nobody owns the partition
 	list                string // the argument that lists all members
 }
 
@@ -99,6 +100,7 @@ func (w *world) clone() *world {
 		copied.objects, copied.sets = maps.Clone(k.objects), map[string]*set{}
 		copied.state.Record.Inventory = slices.Clone(k.state.Record.Inventory)
 		copied.state.Record.Clusters = maps.Clone(k.state.Record.Clusters)
+		copied.state.Record.Database.Released = slices.Clone(k.state.Record.Database.Released)
 		copied.authority.held = maps.Clone(k.authority.held)
 		for name, s := range k.sets {
 			twin := *s
@@ -174,6 +176,9 @@ func (s *set) observe(c regions.Cluster, name string, into *regions.ClusterState
 		Name: name, UID: "uid-" + name, Generation: 7, ObservedGeneration: 7, Replicas: s.replicas, Partition: s.partition,
 		Parallel: !s.ordered, CurrentRevision: s.current, UpdateRevision: s.image,
 		ReplicasManagers: s.managers, PartitionManagers: s.managers,
+	}
+	if s.released {
+		state.PartitionManagers = nil
 	}
 	if s.unseen != "" { // the controller has not seen the newest template yet
 		state.Generation, state.UpdateRevision = 8, s.unseen

@@ -161,6 +161,9 @@ type DatabaseRecord struct {
 	Zone string `json:"zone,omitempty"`
 	// Slots are the replicas behind the seed names, slot 0 first.
 	Slots []ReplicaID `json:"slots,omitempty"`
+	// Released are the pools of this cluster whose partition was handed back, sorted. One
+	// whose partition has its owner again is not released, whatever stands here.
+	Released []string `json:"released,omitempty"`
 }
 
 // Neighbour is another deployment in the same cluster.

@@ -131,6 +131,9 @@ func (x *execution) action(s planner.Step) (action, error) {
 		if s.Payload.Ordinal != nil {
 			return updateStep{base}, nil
 		}
+		if s.Payload.Release {
+			return releaseStep{base}, nil
+		}
 		return holdStep{base}, nil
 	case planner.KindReplace:
 		return replaceStep{base}, nil

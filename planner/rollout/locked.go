@@ -62,6 +62,13 @@ func (l lockedSets) SetRollout(ctx context.Context, cluster, pool string, replic
 	return l.ports.StatefulSets.SetRollout(ctx, cluster, pool, replicas, partition, resourceVersion)
 }
 
+func (l lockedSets) Release(ctx context.Context, cluster, pool string, replicas int, resourceVersion string) (string, error) {
+	if err := l.lock.check(); err != nil {
+		return "", err
+	}
+	return l.ports.StatefulSets.Release(ctx, cluster, pool, replicas, resourceVersion)
+}
+
 type lockedPods struct{ locked }
 
 func (l lockedPods) Delete(ctx context.Context, cluster string, pod regions.PodState) error {

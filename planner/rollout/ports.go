@@ -42,6 +42,9 @@ type StatefulSets interface {
 	// SetRollout sets replicas and partition as field manager quorate-rollout, under
 	// a resourceVersion precondition, and returns the new resourceVersion.
 	SetRollout(ctx context.Context, cluster, pool string, replicas, partition int, resourceVersion string) (string, error)
+	// Release gives the partition up and keeps replicas as they are, under a
+	// resourceVersion precondition, and returns the new resourceVersion.
+	Release(ctx context.Context, cluster, pool string, replicas int, resourceVersion string) (string, error)
 }
 
 // Pods acts on the pods of replicas.

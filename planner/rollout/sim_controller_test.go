@@ -30,6 +30,7 @@ type set struct {
 	seen            spec // the controller's cache
 	version         int
 	rolloutOwned    bool
+	released        bool // the partition has no owner
 	observed        int64
 	current, update string
 	ready, avail    int
@@ -46,9 +47,12 @@ func (s *set) id(ordinal int) regions.ReplicaID {
 }
 
 func (s *set) state() regions.StatefulSetState {
-	var managers []string
+	var managers, partitionManagers []string
 	if s.rolloutOwned {
 		managers = []string{planner.RolloutManager}
+	}
+	if !s.released {
+		partitionManagers = managers
 	}
 	return regions.StatefulSetState{
 		Name: s.setName, UID: s.setName, ResourceVersion: strconv.Itoa(s.version),
@@ -56,7 +60,7 @@ func (s *set) state() regions.StatefulSetState {
 		Replicas: s.spec.replicas, Partition: s.spec.partition, Parallel: !s.opts.ordered,
 		CurrentRevision: s.current, UpdateRevision: s.update,
 		AvailableReplicas: s.avail, ReadyReplicas: s.ready, MinReadySeconds: s.opts.minReady,
-		Revisions: slices.Clone(s.revisions), ReplicasManagers: managers, PartitionManagers: managers,
+		Revisions: slices.Clone(s.revisions), ReplicasManagers: managers, PartitionManagers: partitionManagers,
 	}
 }
 

@@ -221,6 +221,7 @@ func cloneRecord(r regions.Record) regions.Record {
 	r.Inventory = slices.Clone(r.Inventory)
 	r.Clusters = maps.Clone(r.Clusters)
 	r.Database.Slots = slices.Clone(r.Database.Slots)
+	r.Database.Released = slices.Clone(r.Database.Released)
 	return r
 }
 

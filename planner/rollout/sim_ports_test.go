@@ -219,7 +219,7 @@ func (p setsPort) SetRollout(ctx context.Context, cluster, pool string, replicas
 			p.grown(cluster, op)
 		}
 		s.lastWriter, s.lastWritten = p.id, time.Now()
-		s.rolloutOwned = true
+		s.rolloutOwned, s.released = true, false
 		p.logf("  [%s] %s", p.id, op)
 		s.write(func(n *spec) { n.replicas, n.partition = replicas, partition })
 		after = strconv.Itoa(s.version)

@@ -137,6 +137,7 @@ func (a applyStep) recordOwnership(ctx context.Context) error {
 	err = a.Records.Update(ctx, a.step.Cluster, func(r *regions.Record) error {
 		r.Inventory = union(r.Inventory, a.Desired[a.step.Cluster])
 		r.Database.Slots, r.Database.Zone = a.Slots, a.Topology.Spec.DNS.Zone
+		r.Database.Released = stillReleased(v.states[a.step.Cluster], r.Database.Released)
 		if r.Database.ClusterID == "" {
 			r.Database.ClusterID = founded
 		}

@@ -66,7 +66,10 @@ func (h holdStep) raise(ctx context.Context, seen view, set *regions.StatefulSet
 			return notYet(reason)
 		}
 	}
-	return h.setRollout(ctx, seen, set, set.Replicas, max(*h.step.Payload.Partition, set.Replicas))
+	if err := h.setRollout(ctx, seen, set, set.Replicas, max(*h.step.Payload.Partition, set.Replicas)); err != nil || !h.step.Payload.TakeBack {
+		return err
+	}
+	return h.recordRelease(ctx, set.Name, false)
 }
 
 // first moves a partition before the first initialisation, when pods that do not

@@ -88,6 +88,11 @@ func (p setsPort) SetRollout(ctx context.Context, cluster, pool string, replicas
 	return version, changed(err)
 }
 
+func (p setsPort) Release(ctx context.Context, cluster, pool string, replicas int, resourceVersion string) (string, error) {
+	version, err := p.w.clusters[cluster].Release(ctx, p.w.scopes[cluster].Namespace, pool, replicas, resourceVersion)
+	return version, changed(err)
+}
+
 type podsPort struct{ w *wired }
 
 func (p podsPort) Delete(ctx context.Context, cluster string, pod regions.PodState) error {

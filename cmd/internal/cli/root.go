@@ -48,8 +48,10 @@ func newRoot(p *process) *cobra.Command {
 	flags.String("log-level", "warn", "narration on standard error: debug, info, warn or error")
 	flags.String("config", "", "settings `file` (YAML) with defaults for these flags; QUORATE_* variables override it")
 	flags.String("state-dir", "", "`directory` of run journals (default: $XDG_STATE_HOME/quorate, else ~/.local/state/quorate)")
-	root.AddCommand(a.validateCommand(), a.renderCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.dnsCommand(), a.versionCommand())
-	root.AddCommand(a.initCommand(), a.scaleCommand())
+	root.AddCommand(
+		a.validateCommand(), a.renderCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.dnsCommand(),
+		a.versionCommand(), a.initCommand(), a.scaleCommand(), a.releaseCommand(),
+	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

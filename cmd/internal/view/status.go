@@ -56,7 +56,7 @@ type PoolStatus struct {
 	Want      int             `json:"want"`
 	Replicas  int             `json:"replicas"`
 	Partition int             `json:"partition"`
-	Hold      string          `json:"hold"` // held | updating | not held | not installed
+	Hold      string          `json:"hold"` // held | updating | not held | released | not installed
 	Members   []ReplicaStatus `json:"members"`
 }
 
@@ -147,7 +147,7 @@ func (s *Status) pool(state regions.ClusterState, size regions.PoolSize) PoolSta
 		out.Hold = "not installed"
 		return out
 	}
-	out.Replicas, out.Partition, out.Hold = set.Replicas, set.Partition, hold(set)
+	out.Replicas, out.Partition, out.Hold = set.Replicas, set.Partition, hold(state, set)
 	for ordinal := range set.Replicas {
 		out.Members = append(out.Members, s.replica(state, set, regions.ReplicaID{Cluster: state.Cluster, Pool: size.Name, Ordinal: ordinal}))
 	}
@@ -155,8 +155,10 @@ func (s *Status) pool(state regions.ClusterState, size regions.PoolSize) PoolSta
 }
 
 // hold says in a word whether a template change could move pods.
-func hold(set *regions.StatefulSetState) string {
+func hold(state regions.ClusterState, set *regions.StatefulSetState) string {
 	switch {
+	case planner.Released(state, *set):
+		return "released"
 	case set.Partition >= set.Replicas:
 		return "held"
 	case set.CurrentRevision != set.UpdateRevision:

@@ -35,6 +35,9 @@ func (s *Status) clusterText(w io.Writer, style Style, c ClusterStatus) {
 	style.text(w, "  "+style.paint(faint, c.Version+"; "+lockLine(c.Lease)), 4)
 	for _, p := range c.Pools {
 		fmt.Fprintf(w, "  %s: %d of %d replicas, partition %d (%s)\n", p.Name, p.Replicas, p.Want, p.Partition, p.Hold)
+		if p.Hold == "released" {
+			fmt.Fprintf(w, "    %s\n", style.paint(yellow, "its controller restarts pods by itself when the template changes; quorate release --take-back "+c.Name+" holds it again"))
+		}
 		var rows [][]string
 		for _, m := range p.Members {
 			rows = append(rows, []string{"  " + m.ID.Pod(), readiness(style, m), m.Zone, m.Node, imageTag(m.Image), nameText(style, m)})
