@@ -36,7 +36,7 @@ func (b *builder) applySite(s site) {
 	b.applied[s.cluster.Name] = b.add(Step{
 		ID: s.cluster.Name + "/apply", Kind: KindApply, Cluster: s.cluster.Name, Region: s.region,
 		Summary: b.applySummary(s, rest), Why: b.applyReason(s),
-		Payload: Payload{Objects: rest, TakeOver: b.shared(s)},
+		Payload: Payload{Objects: rest, TakeOver: b.shared(s), Force: b.forced(s)},
 	}, before)
 }
 

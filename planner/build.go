@@ -19,6 +19,8 @@ func Build(in Input) *Plan {
 	b.viewClusters()
 	b.refuseUnsafe()
 	b.compareObjects()
+	b.noteReadOnly()
+	b.noteForced()
 	if b.initialised {
 		b.planUpdate()
 	} else {

@@ -1,7 +1,6 @@
 package planner
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -24,9 +23,13 @@ func (b *builder) compareObjects() {
 			b.createAll(s)
 			continue
 		}
+		b.noteRemoved(s)
 		for _, o := range s.obs.Objects {
 			b.refuseObject(s, o)
 			if change := objectChange(s.cluster.Name, o); change != nil {
+				if managers := b.in.forces(o); len(managers) > 0 {
+					change.Note = "forced over field manager " + strings.Join(managers, ", ")
+				}
 				b.plan.Objects = append(b.plan.Objects, *change)
 			}
 		}
@@ -49,6 +52,7 @@ func objectChange(cluster string, o regions.ObjectState) *ObjectChange {
 		return change
 	}
 	change.Fields = diffObjects(seen{o}.comparableLive(), o.After)
+	attribute(change.Fields, o.Conflicts)
 	switch {
 	case len(change.Fields) > 0:
 		change.Action = ActionUpdate
@@ -69,21 +73,8 @@ func (c ObjectChange) ChangesTemplate() bool {
 }
 
 func (b *builder) refuseObject(s site, o regions.ObjectState) {
-	if o.Rejected != "" {
-		b.refuse(Refusal{
-			Code: "rejected", Cluster: s.cluster.Name,
-			Message: fmt.Sprintf("%s: the API server refuses %s: %s", s.cluster.Name, o.Ref, o.Rejected),
-			Hint:    rejectedHint(o.Ref),
-		})
-	}
-	for _, manager := range conflictManagers(o.Conflicts) {
-		b.refuse(Refusal{
-			Code: "conflict", Cluster: s.cluster.Name,
-			Message: fmt.Sprintf("%s: %s: %s is set by field manager %q to another value",
-				s.cluster.Name, o.Ref, strings.Join(conflictFields(o.Conflicts, manager), ", "), manager),
-			Hint: "find out who writes these fields; agree on the value, or let that manager give them up",
-		})
-	}
+	b.refuseRejected(s, o)
+	b.refuseConflicts(s, o)
 }
 
 func rejectedHint(ref regions.ObjectRef) string {

@@ -187,15 +187,19 @@ func itemsWithin(live any, wanted []any) any {
 	return out
 }
 
-// String is one line of a plan: path, before, after.
+// String is one line of a plan: path, before, after, and who set what is there before.
 func (c FieldChange) String() string {
+	by := ""
+	if c.By != "" {
+		by = "  (" + c.By + ")"
+	}
 	switch {
 	case c.Before == nil:
-		return fmt.Sprintf("%s: + %s", c.Path, valueText(c.After))
+		return fmt.Sprintf("%s: + %s%s", c.Path, valueText(c.After), by)
 	case c.After == nil:
-		return fmt.Sprintf("%s: - %s", c.Path, valueText(c.Before))
+		return fmt.Sprintf("%s: - %s%s", c.Path, valueText(c.Before), by)
 	}
-	return fmt.Sprintf("%s: %s → %s", c.Path, valueText(c.Before), valueText(c.After))
+	return fmt.Sprintf("%s: %s → %s%s", c.Path, valueText(c.Before), valueText(c.After), by)
 }
 
 // valueText keeps a value on one line, and a terminal from obeying it.

@@ -15,8 +15,12 @@ type Input struct {
 	Observed []Observation
 	// Offline plans an installation from nothing: Observed is not used.
 	Offline bool
+	// ReadOnly: the clusters were only read, so that Observed has no dry runs.
+	ReadOnly bool
 	// ForceManagers are the field managers whose values may be overwritten: named by the user.
 	ForceManagers []string
+	// ReplicasAt says where the replicas of a cluster are written, as file:line, for messages.
+	ReplicasAt map[string]string
 }
 
 // Observation is what was seen of one cluster, or why nothing was.

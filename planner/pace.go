@@ -104,6 +104,15 @@ func restReason(p pool, owned bool) string {
 // RolloutManager is the field manager that alone owns replicas and partition.
 const RolloutManager = "quorate-rollout"
 
+// handText is who set the number of replicas, and when, where that was no run.
+func handText(set regions.StatefulSetState) string {
+	text := ownersText(set.ReplicasManagers)
+	if text == "" || set.ReplicasTime.IsZero() {
+		return text
+	}
+	return strings.TrimSuffix(text, ")") + ", since " + instant(set.ReplicasTime) + ")"
+}
+
 func ownersText(managers []string) string {
 	others := slices.DeleteFunc(slices.Clone(managers), func(m string) bool { return m == RolloutManager })
 	if len(others) == 0 {

@@ -25,6 +25,7 @@ type Plan struct {
 	// approved field changes. Addresses and live health are no part of it.
 	Digest   string         `json:"digest"`
 	Promise  Promise        `json:"promise"`
+	ReadOnly bool           `json:"read_only,omitempty"` // made without dry runs: for reading alone
 	Clusters []ClusterView  `json:"clusters"`
 	Preamble []string       `json:"preamble,omitempty"` // what a run makes before its first step
 	Steps    []Step         `json:"steps"`

@@ -15,6 +15,13 @@ func (b *builder) refuseScaleIn(s site) {
 	for _, p := range s.pools {
 		switch {
 		case p.want >= p.had:
+		case p.replicas() == p.had && p.byHand():
+			b.refuse(Refusal{
+				Code: "scale-in", Cluster: s.cluster.Name,
+				Message: fmt.Sprintf("%s: StatefulSet %s was given %d replicas by hand%s, and the topology says %d",
+					s.cluster.Name, p.name, p.had, handText(*p.live), p.want),
+				Hint: b.adoptionHint(s, p),
+			})
 		case p.replicas() == p.had:
 			b.refuse(Refusal{
 				Code: "scale-in", Cluster: s.cluster.Name,
@@ -63,7 +70,7 @@ func (b *builder) noteHistory(s site) {
 			b.note(fmt.Sprintf("%s: StatefulSet %s is gone, and volumes of %s exist: they count as down", name, p.name, replicaCount(p.had)))
 		default:
 			b.note(fmt.Sprintf("%s: StatefulSet %s has %s and volumes of %d exist: someone made it smaller%s, and the missing ones count as down",
-				name, p.name, replicaCount(p.live.Replicas), p.had, ownersText(p.live.ReplicasManagers)))
+				name, p.name, replicaCount(p.live.Replicas), p.had, handText(*p.live)))
 		}
 	}
 }

@@ -48,7 +48,7 @@ func TestRefusedShrinking(t *testing.T) {
 		},
 		"scaled out by hand": {
 			func(w *world) { w.put("use1/bank", "replicas=4 pods=A,A,A,A managers=kubectl") },
-			[]string{"StatefulSet bank has 4 replicas and the topology says 3 (replicas is owned by kubectl)", "put 4 back"},
+			[]string{"StatefulSet bank was given 4 replicas by hand (replicas is owned by kubectl), and the topology says 3", "write `replicas: 4` for use1 in the topology and apply", "--replicas=3, and then delete their volume claims (data-bank-3)"},
 			"",
 		},
 	}

@@ -62,6 +62,7 @@ func (s Step) Disruptive() bool { return len(s.Disrupts) > 0 }
 type Payload struct {
 	Objects   []regions.ObjectRef `json:"objects,omitempty"`   // namespace, apply, retire
 	TakeOver  []regions.ObjectRef `json:"takeOver,omitempty"`  // apply: objects whose equal-valued fields others own
+	Force     []ForcedObject      `json:"force,omitempty"`     // apply: objects of which values of named managers are overwritten
 	Pool      string              `json:"pool,omitempty"`      // partition, scale, replace
 	Replicas  *int                `json:"replicas,omitempty"`  // scale: the new count
 	Partition *int                `json:"partition,omitempty"` // partition: the new partition

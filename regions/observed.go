@@ -76,6 +76,8 @@ type StatefulSetState struct {
 	// ReplicasManagers and PartitionManagers are the field managers that own each field, sorted.
 	ReplicasManagers  []string
 	PartitionManagers []string
+	// ReplicasTime is when the last of ReplicasManagers wrote; zero where that is not told.
+	ReplicasTime time.Time
 }
 
 // Revision is one ControllerRevision of a StatefulSet.
@@ -220,6 +222,8 @@ type ObjectState struct {
 type FieldConflict struct {
 	Manager string
 	Field   string
+	// Time is when the manager wrote last, as managedFields tells; zero where it does not.
+	Time time.Time
 }
 
 // RecordName is the name of the record's ConfigMap, and of the Lease that keeps a second run out, in

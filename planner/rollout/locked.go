@@ -32,11 +32,11 @@ func (l locked) writers() Ports {
 
 type lockedObjects struct{ locked }
 
-func (l lockedObjects) Apply(ctx context.Context, cluster string, object map[string]any, takeOver bool) error {
+func (l lockedObjects) Apply(ctx context.Context, cluster string, object map[string]any, over Takeover) error {
 	if err := l.lock.check(); err != nil {
 		return err
 	}
-	return l.ports.Objects.Apply(ctx, cluster, object, takeOver)
+	return l.ports.Objects.Apply(ctx, cluster, object, over)
 }
 
 func (l lockedObjects) Delete(ctx context.Context, cluster string, ref regions.ObjectRef) error {

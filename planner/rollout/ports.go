@@ -30,9 +30,15 @@ type Snapshot struct {
 
 // Objects writes the overlay's objects as field manager quorate.
 type Objects interface {
-	// Apply is a server-side apply; takeOver forces, for fields whose values are equal.
-	Apply(ctx context.Context, cluster string, object map[string]any, takeOver bool) error
+	// Apply is a server-side apply.
+	Apply(ctx context.Context, cluster string, object map[string]any, over Takeover) error
 	Delete(ctx context.Context, cluster string, ref regions.ObjectRef) error
+}
+
+// Takeover says which fields of other managers an apply may take.
+type Takeover struct {
+	Equal    bool     // those at the very value that is applied
+	Managers []string // those of these managers, at whatever value
 }
 
 // StatefulSets writes the pools.

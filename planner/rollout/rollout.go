@@ -63,6 +63,9 @@ func Run(ctx context.Context, ports Ports, work Work, plan *planner.Plan) error 
 	if silent := plan.Unreachable(); len(silent) > 0 {
 		return fmt.Errorf("the plan cannot run: it was made without %s, which did not answer", silent[0])
 	}
+	if plan.ReadOnly {
+		return errors.New("the plan cannot run: it was made by reading alone (--read-only): plan again")
+	}
 	x := &execution{Ports: ports, Work: work, plan: plan, fleet: newFleet(), number: map[string]int{}}
 	x.held = newLock(x.Now, x.LeaseTTL)
 	for i, s := range plan.Steps {

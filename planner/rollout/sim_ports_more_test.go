@@ -16,7 +16,7 @@ type objectsPort struct{ *run }
 
 // Apply is a server-side apply. Of a StatefulSet it refuses what would move pods, or
 // would leave replicas to nobody, as regions/kube does.
-func (p objectsPort) Apply(ctx context.Context, cluster string, object map[string]any, _ bool) error {
+func (p objectsPort) Apply(ctx context.Context, cluster string, object map[string]any, _ rollout.Takeover) error {
 	c, ref := p.clusters[cluster], planner.RefOf(object)
 	return p.write(ctx, c, "apply "+ref.Kind, func() error {
 		if ref.Kind == "Namespace" {

@@ -62,8 +62,13 @@ func (a applyStep) objects() (sets, others []map[string]any) {
 
 func (a applyStep) apply(ctx context.Context, object map[string]any) error {
 	ref := planner.RefOf(object)
-	takeOver := slices.Contains(a.step.Payload.TakeOver, ref)
-	if err := a.Objects.Apply(ctx, a.step.Cluster, object, takeOver); err != nil {
+	over := Takeover{Equal: slices.Contains(a.step.Payload.TakeOver, ref)}
+	for _, forced := range a.step.Payload.Force {
+		if forced.Object == ref {
+			over.Managers = forced.Managers
+		}
+	}
+	if err := a.Objects.Apply(ctx, a.step.Cluster, object, over); err != nil {
 		return fmt.Errorf("apply %s in %s: %w", ref, a.step.Cluster, err)
 	}
 	return a.wrote(ref.String(), "")

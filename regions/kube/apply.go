@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,8 @@ type ApplyOptions struct {
 	// TakeOver makes Manager an owner of fields that others own at the very value applied. A field that
 	// another manager holds at a different value is a Conflict all the same.
 	TakeOver bool
+	// Force are managers whose fields are taken at whatever value they hold them.
+	Force []string
 }
 
 // Applied is the outcome of an apply.
@@ -40,8 +43,8 @@ func (c *Cluster) Apply(ctx context.Context, object map[string]any, opts ApplyOp
 	}
 	var applied Applied
 	err = c.onLatest(ctx, t, func(live *unstructured.Unstructured) error {
-		if opts.TakeOver {
-			applied, err = c.takeOver(ctx, t, live, opts.Manager)
+		if opts.TakeOver || len(opts.Force) > 0 {
+			applied, err = c.takeOver(ctx, t, live, opts)
 		} else {
 			applied, err = c.apply(ctx, t, t.object, live, metav1.ApplyOptions{FieldManager: opts.Manager})
 		}
@@ -51,8 +54,10 @@ func (c *Cluster) Apply(ctx context.Context, object map[string]any, opts ApplyOp
 }
 
 // takeOver applies over exactly the state given: unforced, and forced where a forced dry run
-// shows that nothing but ownership is in the way.
-func (c *Cluster) takeOver(ctx context.Context, t target, live *unstructured.Unstructured, manager string) (Applied, error) {
+// shows that nothing is in the way but ownership, where that may be taken, and values of managers
+// that may be forced.
+func (c *Cluster) takeOver(ctx context.Context, t target, live *unstructured.Unstructured, opts ApplyOptions) (Applied, error) {
+	manager := opts.Manager
 	unbound := withoutRollout(t.object, live)
 	object := unbound.DeepCopy()
 	if live != nil {
@@ -67,13 +72,17 @@ func (c *Cluster) takeOver(ctx context.Context, t target, live *unstructured.Uns
 		return Applied{}, &Changed{Cluster: c.name, Object: t.ref, Err: err}
 	}
 	trial, tryErr := c.try(ctx, t, unbound, live, manager)
+	left := slices.DeleteFunc(slices.Clone(trial.conflicts), func(f regions.FieldConflict) bool { return slices.Contains(opts.Force, f.Manager) })
+	shared := slices.DeleteFunc(slices.Clone(trial.shared), func(m string) bool { return opts.TakeOver || slices.Contains(opts.Force, m) })
 	switch {
 	case tryErr != nil:
 		return Applied{}, errors.Join(err, tryErr)
 	case trial.after == nil:
 		return Applied{}, fmt.Errorf("%w; forced, it would be refused: %s", err, trial.rejected+trial.clientSide)
-	case len(trial.conflicts) > 0:
-		conflict.Fields = trial.conflicts
+	case len(left) > 0:
+		conflict.Fields = left
+		return Applied{}, err
+	case len(shared) > 0:
 		return Applied{}, err
 	}
 	return c.apply(ctx, t, object, live, metav1.ApplyOptions{FieldManager: manager, Force: true})

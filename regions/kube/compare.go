@@ -27,6 +27,10 @@ const compareConcurrency = 128
 // them). A refusal is part of the answer; an error means that there is no
 // answer: Unreachable, Forbidden to read, or several of them.
 func (c *Cluster) Compare(ctx context.Context, scope Scope, objects []map[string]any) ([]regions.ObjectState, error) {
+	return c.compareAll(ctx, scope, objects, c.compare)
+}
+
+func (c *Cluster) compareAll(ctx context.Context, scope Scope, objects []map[string]any, compare func(context.Context, target) (regions.ObjectState, error)) ([]regions.ObjectState, error) {
 	states := make([]regions.ObjectState, len(objects))
 	errs := make([]error, len(objects))
 	var group errgroup.Group
@@ -43,7 +47,7 @@ func (c *Cluster) Compare(ctx context.Context, scope Scope, objects []map[string
 			break
 		}
 		group.Go(func() error {
-			states[i], errs[i] = c.compare(ctx, t)
+			states[i], errs[i] = compare(ctx, t)
 			return nil
 		})
 	}
@@ -75,7 +79,7 @@ func (c *Cluster) compare(ctx context.Context, t target) (regions.ObjectState, e
 	if err != nil {
 		return regions.ObjectState{}, err
 	}
-	state.Conflicts, state.Shared = trial.conflicts, trial.shared
+	state.Conflicts, state.Shared = dated(trial.conflicts, live), trial.shared
 	state.ClientSide, state.Rejected = trial.clientSide, trial.rejected
 	after := t.object
 	if trial.after != nil {

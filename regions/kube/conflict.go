@@ -33,6 +33,20 @@ func fieldConflicts(err error) []regions.FieldConflict {
 	return slices.Compact(conflicts)
 }
 
+// dated tells of each conflict when its manager wrote the field.
+func dated(conflicts []regions.FieldConflict, live *unstructured.Unstructured) []regions.FieldConflict {
+	out := slices.Clone(conflicts)
+	for i, conflict := range out {
+		if live == nil {
+			break
+		}
+		if path, found := ownedPath(live.GetManagedFields(), conflict.Manager, conflict.Field); found {
+			out[i].Time = writtenAt(live.GetManagedFields(), path, conflict.Manager)
+		}
+	}
+	return out
+}
+
 // conflictManager reads `conflict with "kubectl" using apps/v1 at …`
 // (apimachinery, managedfields/internal/conflict.go); text of another form is kept whole.
 func conflictManager(message string) string {

@@ -95,6 +95,7 @@ func setState(set *appsv1.StatefulSet, revisions []*appsv1.ControllerRevision) r
 		Revisions:         revisionsOf(set, revisions),
 		ReplicasManagers:  owners(set.ManagedFields, replicasPath()),
 		PartitionManagers: owners(set.ManagedFields, partitionPath()),
+		ReplicasTime:      writtenAt(set.ManagedFields, replicasPath(), ""),
 	}
 	if set.Spec.Replicas != nil {
 		state.Replicas = int(*set.Spec.Replicas)

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -28,6 +29,18 @@ func owners(managed []metav1.ManagedFieldsEntry, path fieldpath.Path) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// writtenAt is when a field's managers, or the one named, wrote last; zero where nothing tells.
+func writtenAt(managed []metav1.ManagedFieldsEntry, path fieldpath.Path, manager string) time.Time {
+	var last time.Time
+	for _, entry := range managed {
+		set, ok := fieldSet(entry)
+		if ok && entry.Time != nil && (manager == "" || entry.Manager == manager) && set.Has(path) && entry.Time.After(last) {
+			last = entry.Time.Time
+		}
+	}
+	return last
 }
 
 // managersOf are all managers of an object, sorted.

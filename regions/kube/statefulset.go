@@ -93,7 +93,8 @@ func (c *Cluster) splitManagers(ctx context.Context, ref regions.ObjectRef, live
 // Conflict. It refuses to change a set in which ManagerRollout does not own both fields (an
 // apply without them would fall back to one pod) or whose partition would let the
 // controller replace pods unasked, and checks both against the very state it writes over.
-func (c *Cluster) ApplyStatefulSet(ctx context.Context, object map[string]any) (Applied, error) {
+// Values of the managers in force are overwritten.
+func (c *Cluster) ApplyStatefulSet(ctx context.Context, object map[string]any, force ...string) (Applied, error) {
 	t, err := c.statefulSet(ctx, object)
 	if err != nil {
 		return Applied{}, err
@@ -108,7 +109,7 @@ func (c *Cluster) ApplyStatefulSet(ctx context.Context, object map[string]any) (
 		case !heldBack(live):
 			return fmt.Errorf("cluster %s: apply %s: its partition is below its replicas, so that pods would be replaced unasked: raise the partition first", c.name, t.ref)
 		}
-		applied, err = c.takeOver(ctx, t, live, ManagerQuorate)
+		applied, err = c.takeOver(ctx, t, live, ApplyOptions{Manager: ManagerQuorate, TakeOver: true, Force: force})
 		return err
 	})
 	return applied, err

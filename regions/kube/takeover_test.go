@@ -106,10 +106,10 @@ func TestTakeOverIsBoundToWhatWasSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	applyAs(t, c, configMap(namespace, "cm", map[string]any{"a": "2"}), "kubectl", false)
-	if _, err := c.takeOver(t.Context(), at, seen, ManagerQuorate); !errors.Is(err, ErrChanged) {
+	if _, err := c.takeOver(t.Context(), at, seen, ApplyOptions{Manager: ManagerQuorate, TakeOver: true}); !errors.Is(err, ErrChanged) {
 		t.Errorf("%v, want ErrChanged", err)
 	}
-	if _, err := c.takeOver(t.Context(), at, nil, ManagerQuorate); !errors.Is(err, ErrChanged) {
+	if _, err := c.takeOver(t.Context(), at, nil, ApplyOptions{Manager: ManagerQuorate, TakeOver: true}); !errors.Is(err, ErrChanged) {
 		t.Errorf("taken for absent: %v, want ErrChanged", err)
 	}
 }

@@ -25,6 +25,7 @@ const leaseTTL = 30 * time.Second
 
 func (a *app) applyCommand() *cobra.Command {
 	var approved bool
+	var o planOptions
 	cmd := &cobra.Command{
 		Use:   "apply [FILE]",
 		Short: "Plan, ask, and run the plan; or run a saved one",
@@ -36,21 +37,28 @@ func (a *app) applyCommand() *cobra.Command {
 		Example: "  quorate apply\n  quorate apply --auto-approve --output json\n  quorate plan -o bank.plan && quorate apply bank.plan",
 		Args:    atMostOne("a file that `quorate plan -o FILE` saved"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && len(o.forceManagers) > 0 {
+				return invalidInput{errors.New("a saved plan has its own --force-manager: plan again with it")}
+			}
 			if len(args) == 1 {
 				return a.applySaved(cmd.Context(), args[0])
 			}
-			return a.apply(cmd.Context(), approved)
+			return a.apply(cmd.Context(), o, approved)
 		},
 	}
 	cmd.Flags().BoolVar(&approved, "auto-approve", false, "run without asking")
+	forceManagerFlag(cmd, &o.forceManagers)
 	return cmd
 }
 
-func (a *app) apply(ctx context.Context, approved bool) error {
+func (a *app) apply(ctx context.Context, o planOptions, approved bool) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	if !approved && !a.inTerminal {
 		return invalidInput{errors.New("apply would ask for approval, and standard input is no terminal: pass --auto-approve, or a plan that `quorate plan -o FILE` saved")}
 	}
-	w, observed, err := a.look(ctx, true)
+	w, observed, err := a.look(ctx, true, o.wish)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,8 @@ type deployment struct {
 	profile   kustomize.Profile
 	rendering kustomize.Rendering
 	desired   map[string][]map[string]any // built objects, per cluster
+	// replicasAt says where each cluster's replicas are written, as file:line.
+	replicasAt map[string]string
 }
 
 // invalidTopology is a topology with errors.
@@ -74,6 +76,9 @@ func (a *app) load() (*deployment, error) {
 func (a *app) follow(t *regions.Topology, problems regions.Problems) (*deployment, error) {
 	var err error
 	d := &deployment{file: a.settings.GetString("file"), topology: t, notes: problems}
+	if d.replicasAt, err = replicasAt(d.file); err != nil {
+		return nil, err
+	}
 	if d.profile, err = kustomize.LoadProfile(t.Spec.Profile); err != nil {
 		return nil, invalidInput{fmt.Errorf("profile %s: %w", t.Spec.Profile, err)}
 	}
@@ -81,6 +86,19 @@ func (a *app) follow(t *regions.Topology, problems regions.Problems) (*deploymen
 		return nil, invalidInput{err}
 	}
 	return d, d.build()
+}
+
+// replicasAt finds where each cluster's replicas are written.
+func replicasAt(file string) (map[string]string, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for cluster, line := range regions.ReplicaLines(data, file) {
+		out[cluster] = fmt.Sprintf("%s:%d", file, line)
+	}
+	return out, nil
 }
 
 // base is the user's own kustomize directory, nil where the profile brings manifests.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/planner"
+	"quorate.dev/quorate/regions/kube"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -22,6 +24,7 @@ func (a *app) planCommand() *cobra.Command {
 		Example: "  quorate plan\n" +
 			"  quorate plan --offline                    # an installation from nothing; no cluster is contacted\n" +
 			"  quorate plan -o bank.plan                 # to be reviewed, and run as it is by: quorate apply bank.plan\n" +
+			"  quorate plan --read-only                  # with rights to read alone; says what it cannot see\n" +
 			"  quorate plan --detailed-exitcode --output json  # 0: nothing to do, 2: changes",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,21 +33,57 @@ func (a *app) planCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&o.offline, "offline", false, "plan an installation from nothing, contacting no cluster")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when there are changes, 0 when there are none")
+	cmd.Flags().BoolVar(&o.readOnly, "read-only", false, "send nothing but GET: no dry run, so that less is seen, and the plan is for reading alone")
+	forceManagerFlag(cmd, &o.forceManagers)
 	cmd.Flags().StringVarP(&o.save, "out", "o", "", "save the plan in `file` (mode 0600), for: quorate apply FILE")
 	return cmd
 }
 
 // planOptions are the flags of plan.
 type planOptions struct {
-	offline, detailed bool
-	save              string // a file; empty: not saved
+	offline, detailed, readOnly bool
+	save                        string // a file; empty: not saved
+	forceManagers               []string
 }
 
-func (a *app) plan(ctx context.Context, o planOptions) error {
+// check refuses flags that do not go together.
+func (o planOptions) check() error {
+	switch {
+	case o.readOnly && o.offline:
+		return invalidInput{errors.New("--read-only reads the clusters and --offline contacts none: pass one of them")}
+	case o.readOnly && o.save != "":
+		return invalidInput{errors.New("a plan made with --read-only cannot be run, so it is not saved: leave --read-only or -o out")}
+	}
 	if o.save != "" {
 		if err := mayWritePlan(o.save); err != nil {
 			return err
 		}
+	}
+	return checkForceManagers(o.forceManagers)
+}
+
+// forceManagerFlag is the flag of plan and of apply.
+func forceManagerFlag(cmd *cobra.Command, managers *[]string) {
+	cmd.Flags().StringArrayVar(managers, "force-manager", nil, "overwrite fields that the field manager `NAME` holds at other values (repeatable)")
+}
+
+func checkForceManagers(managers []string) error {
+	for _, manager := range managers {
+		if manager == "" || manager == kube.ManagerQuorate || manager == kube.ManagerRollout {
+			return invalidInput{fmt.Errorf("--force-manager %q: name the field manager of somebody else, as a refused plan does", manager)}
+		}
+	}
+	return nil
+}
+
+// wish is how the clusters are to be looked at.
+func (o planOptions) wish(w *wired) {
+	w.readOnly, w.forceManagers = o.readOnly, slices.Compact(slices.Sorted(slices.Values(o.forceManagers)))
+}
+
+func (a *app) plan(ctx context.Context, o planOptions) error {
+	if err := o.check(); err != nil {
+		return err
 	}
 	plan, in, err := a.makePlan(ctx, o)
 	if err != nil {
@@ -80,7 +119,7 @@ func (a *app) makePlan(ctx context.Context, o planOptions) (*planner.Plan, plann
 		in := planner.Input{Topology: d.topology, Profile: d.profile, Desired: d.desired, Offline: true}
 		return planner.Build(in), in, nil
 	}
-	w, observed, err := a.look(ctx, true)
+	w, observed, err := a.look(ctx, true, o.wish)
 	if err != nil {
 		return nil, planner.Input{}, err
 	}

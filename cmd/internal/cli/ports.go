@@ -58,16 +58,16 @@ func (p observerPort) Watch(ctx context.Context, cluster string) <-chan rollout.
 
 type objectsPort struct{ w *wired }
 
-func (p objectsPort) Apply(ctx context.Context, cluster string, object map[string]any, takeOver bool) error {
+func (p objectsPort) Apply(ctx context.Context, cluster string, object map[string]any, over rollout.Takeover) error {
 	c := p.w.clusters[cluster]
 	var err error
 	switch planner.RefOf(object).Kind {
 	case "Namespace":
 		_, err = c.EnsureNamespace(ctx, object)
 	case "StatefulSet":
-		_, err = c.ApplyStatefulSet(ctx, object)
+		_, err = c.ApplyStatefulSet(ctx, object, over.Managers...)
 	default:
-		_, err = c.Apply(ctx, object, kube.ApplyOptions{Manager: kube.ManagerQuorate, TakeOver: takeOver})
+		_, err = c.Apply(ctx, object, kube.ApplyOptions{Manager: kube.ManagerQuorate, TakeOver: over.Equal, Force: over.Managers})
 	}
 	return changed(err)
 }

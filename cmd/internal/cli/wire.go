@@ -29,6 +29,10 @@ type wired struct {
 	// unfit says which API servers pods of other clusters cannot be shown the way to, where
 	// an authority inside the clusters needs it.
 	unfit error
+	// readOnly: nothing but GET is sent while looking.
+	readOnly bool
+	// forceManagers are the field managers whose values may be overwritten.
+	forceManagers []string
 	// narration is where waits say what they wait for.
 	narration io.Writer
 }
@@ -102,19 +106,22 @@ func (a *app) ready() (*wired, error) {
 }
 
 // look loads the deployment and asks every cluster about it.
-func (a *app) look(ctx context.Context, compare bool) (*wired, []planner.Observation, error) {
+func (a *app) look(ctx context.Context, compare bool, wishes ...func(*wired)) (*wired, []planner.Observation, error) {
 	d, err := a.load()
 	if err != nil {
 		return nil, nil, err
 	}
-	return a.lookAt(ctx, d, compare)
+	return a.lookAt(ctx, d, compare, wishes...)
 }
 
 // lookAt asks every cluster about a deployment.
-func (a *app) lookAt(ctx context.Context, d *deployment, compare bool) (*wired, []planner.Observation, error) {
+func (a *app) lookAt(ctx context.Context, d *deployment, compare bool, wishes ...func(*wired)) (*wired, []planner.Observation, error) {
 	w, err := a.connect(d)
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, wish := range wishes {
+		wish(w)
 	}
 	if compare && w.unfit != nil {
 		return nil, nil, invalidInput{w.unfit}
@@ -166,7 +173,11 @@ func (w *wired) observeOne(ctx context.Context, name string, compare bool) plann
 	scope.AskZoneCopy = compare && w.topology.Spec.Locality.Zone == "podLabel"
 	group.Go(func() { o.State, observeErr = w.clusters[name].Observe(ctx, scope) })
 	if compare {
-		group.Go(func() { o.Objects, compareErr = w.clusters[name].Compare(ctx, w.scopes[name], w.desired[name]) })
+		compare := w.clusters[name].Compare
+		if w.readOnly {
+			compare = w.clusters[name].CompareReadOnly
+		}
+		group.Go(func() { o.Objects, compareErr = compare(ctx, w.scopes[name], w.desired[name]) })
 	}
 	group.Wait()
 	if err := cmp.Or(observeErr, compareErr); err != nil {
@@ -183,7 +194,10 @@ func (w *wired) observeOne(ctx context.Context, name string, compare bool) plann
 
 // input is what a plan follows from.
 func (w *wired) input(observed []planner.Observation) planner.Input {
-	return planner.Input{Topology: w.topology, Profile: w.profile, Desired: w.desired, Observed: observed}
+	return planner.Input{
+		Topology: w.topology, Profile: w.profile, Desired: w.desired, Observed: observed,
+		ReadOnly: w.readOnly, ForceManagers: w.forceManagers, ReplicasAt: w.replicasAt,
+	}
 }
 
 // ports binds the engine to the clusters.
