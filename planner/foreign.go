@@ -149,9 +149,10 @@ func itThem(n int) string {
 	return "them"
 }
 
-// byHand: somebody other than a run set the pool's number of replicas.
+// byHand: somebody other than a run set the pool's number of replicas. Who sets another
+// value is its only owner then; a run that takes the field over shares it.
 func (p pool) byHand() bool {
-	return p.live != nil && slices.ContainsFunc(p.live.ReplicasManagers, func(m string) bool { return m != RolloutManager })
+	return p.live != nil && len(p.live.ReplicasManagers) > 0 && !slices.Contains(p.live.ReplicasManagers, RolloutManager)
 }
 
 // adoptionHint is for a pool that somebody made larger than the topology says: the edit that

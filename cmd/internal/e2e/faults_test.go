@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -112,7 +113,8 @@ func TestTwoApplies(t *testing.T) {
 	b.expectSettled()
 }
 
-// kill -9 in the middle of an upgrade; apply again waits the lock out, says so, and ends well.
+// kill -9 in the middle of an upgrade by a saved plan; the same plan is accepted again, waits the
+// lock out, says so, and ends well.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	b := newBank(t, formerSandbox(t), "killed")
@@ -120,15 +122,19 @@ func TestKilled(t *testing.T) {
 	recorded := podwatch.Record(t, b.sandbox.clients, "killed")
 	before := len(b.journals())
 	b.write(func(s *settings) { s.Image = "v25.4.1" })
-	run := b.start("apply", "--auto-approve")
+	file := filepath.Join(b.dir, "killed.plan")
+	b.expect(0, "plan", "-o", file)
+	run := b.start("apply", file)
 	run.narrates(t, "update use1/killed-1")
 	if err := run.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	run.Wait()
-	r := b.apply()
-	if !strings.Contains(r.stderr, "its lock expires at") {
-		t.Errorf("the second run does not say that it waits for the dead one's lock:\n%s", r.stderr)
+	r := b.expect(0, "apply", file)
+	for _, want := range []string{"its lock expires at", "going on with the saved plan " + file} {
+		if !strings.Contains(r.stderr, want) {
+			t.Errorf("the second run does not say %q:\n%s", want, r.stderr)
+		}
 	}
 	recorded.Close()
 	order := recorded.Judge(t, b.journals()[before:])
