@@ -26,6 +26,7 @@ func (w *world) run(p *planner.Plan) {
 		if !p.Promise.InForce {
 			k.state.Record.Database.Installed = "run"
 		}
+		k.state.Record.Database.Unverified = ""
 		if got := k.state.Record.Database.Slots; !slices.Equal(got, slots) {
 			w.Fatalf("%s records the slots %v, they are %v", name, got, slots)
 		}

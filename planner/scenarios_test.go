@@ -162,6 +162,10 @@ func addCorners(t *testing.T, all map[string]func() *world) {
 		w.put("use1/bank", "template=B partition=0 pods=A,A,B- managers=kubectl")
 		return w
 	}
+	// The gate after the last replica never opened, and everything is as wanted.
+	all["unverified"] = func() *world {
+		return usual().change(func(w *world) { w.clusters["usw1"].state.Record.Database.Unverified = "20261105T040302Z-abcdef" })
+	}
 	all["scale-out-slots"] = func() *world {
 		w := installed(t, deployment(t, "cockroachdb", smaller))
 		return w.change(func(w *world) { w.topology = deployment(t, "cockroachdb", "home: h1*5") })

@@ -59,7 +59,8 @@ func doNot(n int) string {
 // mend repairs, waits for and brings back whatever is down, and makes sure of the
 // database's health once all of it is up: its gate cannot open before.
 func (b *builder) mend(w work) {
-	if !b.changesReplicas() {
+	unverified := b.unverified()
+	if !b.changesReplicas() && unverified == "" {
 		return
 	}
 	for _, m := range w.repairs {
@@ -67,9 +68,26 @@ func (b *builder) mend(w work) {
 	}
 	mended := len(w.repairs) + b.restoreAll()
 	b.probe("before")
-	if mended > 0 {
+	if unverified != "" {
+		b.note("run " + unverified + " ended before it had made sure of the database after what it did: that is made up for, before anything healthy is taken down")
+	}
+	if mended > 0 || unverified != "" {
 		b.soak("before", b.soakTime(w.updatedByRepair()-1))
 	}
+}
+
+// unverified is the run that ended between a change of replicas and the look at the database
+// after it; empty where none did, or where the plan has nothing to look with.
+func (b *builder) unverified() string {
+	if b.blind() || b.in.Profile.Hooks.Gate == nil && b.in.Topology.Spec.Rollout.SoakDuration() <= 0 {
+		return ""
+	}
+	for _, s := range b.in.states() {
+		if run := s.Record.Database.Unverified; run != "" {
+			return run
+		}
+	}
+	return ""
 }
 
 // inFlight: an earlier update reached every replica, and its end was not seen.

@@ -163,6 +163,9 @@ type DatabaseRecord struct {
 	Zone string `json:"zone,omitempty"`
 	// Slots are the replicas behind the seed names, slot 0 first.
 	Slots []ReplicaID `json:"slots,omitempty"`
+	// Unverified is the run that began to take replicas down, or to add some, and has not made
+	// sure of the database since; empty where that is done.
+	Unverified string `json:"unverified,omitempty"`
 	// Released are the pools of this cluster whose partition was handed back, sorted. One
 	// whose partition has its owner again is not released, whatever stands here.
 	Released []string `json:"released,omitempty"`

@@ -102,9 +102,15 @@ func (x *execution) run(ctx context.Context) error {
 	var told sync.WaitGroup
 	told.Go(func() { x.tellHealth(ctx) })
 	defer func() { cancel(); wait(); told.Wait() }()
-	err = x.execute(ctx)
+	err = x.markUnverified(ctx)
+	if err == nil {
+		err = x.execute(ctx)
+	}
 	if err == nil {
 		err = x.markInstalled(ctx)
+	}
+	if err == nil {
+		err = x.markVerified(ctx)
 	}
 	if err != nil {
 		return x.account(ctx, err)

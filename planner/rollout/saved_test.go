@@ -19,10 +19,10 @@ func TestSavedCrashAtEveryWrite(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				points := 0
-				for at := 1; savedCrashAt(t, k, f, at); at += 3 * every() {
+				for at := 1; savedCrashAt(t, k, f, at); at += 5 * every() {
 					points++
 				}
-				if points < 16/every() {
+				if points < max(1, 8/every()) {
 					t.Errorf("only %d crash points", points)
 				}
 			})
