@@ -1,6 +1,7 @@
 package planner_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -10,8 +11,8 @@ import (
 	"quorate.dev/quorate/regions"
 )
 
-// touched is a world at rest in which somebody wrote into the objects of use1.
-func touched(t *testing.T, kind string, edit func(*regions.ObjectState)) *world {
+// writtenTo is a world at rest in which somebody wrote into the objects of use1.
+func writtenTo(t *testing.T, kind string, edit func(*regions.ObjectState)) *world {
 	t.Helper()
 	w := installed(t, deployment(t, "cockroachdb", three, promised))
 	w.clusters["use1"].edit = func(o *regions.ObjectState) {
@@ -25,7 +26,7 @@ func touched(t *testing.T, kind string, edit func(*regions.ObjectState)) *world 
 // fought is a Service of which kubectl-edit holds a field at another value.
 func fought(t *testing.T) *world {
 	t.Helper()
-	return touched(t, "Service", func(o *regions.ObjectState) {
+	return writtenTo(t, "Service", func(o *regions.ObjectState) {
 		o.Live = object("v1", "Service", "bank", "bank", map[string]any{"clusterIP": "10.0.0.1"})
 		o.Conflicts = []regions.FieldConflict{{Manager: "kubectl-edit", Field: ".spec.clusterIP", Time: time.Date(2026, 11, 5, 4, 3, 2, 0, time.UTC)}}
 	})
@@ -112,7 +113,7 @@ func TestAttribution(t *testing.T) {
 			map[string]any{"selector": map[string]any{"app": "a"}}, map[string]any{"selector": map[string]any{"app": "b"}},
 		},
 	} {
-		w := touched(t, "Service", func(o *regions.ObjectState) {
+		w := writtenTo(t, "Service", func(o *regions.ObjectState) {
 			o.Live, o.After = object("v1", "Service", "bank", "bank", set.before), object("v1", "Service", "bank", "bank", set.after)
 			o.Conflicts = []regions.FieldConflict{{Manager: "hand", Field: field}}
 		})
@@ -197,11 +198,8 @@ func TestImmutableFields(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := touched(t, test.kind, func(o *regions.ObjectState) {
-				spec := map[string]any{}
-				for k, v := range o.Live["spec"].(map[string]any) {
-					spec[k] = v
-				}
+			w := writtenTo(t, test.kind, func(o *regions.ObjectState) {
+				spec := maps.Clone(o.Live["spec"].(map[string]any))
 				if test.kind == "StatefulSet" {
 					o.Live["spec"].(map[string]any)["volumeClaimTemplates"] = []any{map[string]any{"spec": map[string]any{"size": "1Gi"}}}
 					spec["volumeClaimTemplates"] = []any{map[string]any{"spec": map[string]any{"size": "1Gi"}}}

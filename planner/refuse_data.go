@@ -15,7 +15,7 @@ func (b *builder) refuseScaleIn(s site) {
 	for _, p := range s.pools {
 		switch {
 		case p.want >= p.had:
-		case p.replicas() == p.had && p.byHand():
+		case p.replicas() == p.had && p.byHand() && (len(s.pools) == 1 || len(s.cluster.Pools) > 0):
 			b.refuse(Refusal{
 				Code: "scale-in", Cluster: s.cluster.Name,
 				Message: fmt.Sprintf("%s: StatefulSet %s was given %d replicas by hand%s, and the topology says %d",

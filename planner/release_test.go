@@ -25,8 +25,10 @@ type releaseCase struct {
 func TestBuildRelease(t *testing.T) {
 	t.Parallel()
 	tests := map[string]releaseCase{
-		"at rest": {func() *world { return installed(t, deployment(t, "cockroachdb", three, promised)) }, false,
-			"use1/release/bank (partition) release use1/bank (partition 3 → 0)"},
+		"at rest": {
+			func() *world { return installed(t, deployment(t, "cockroachdb", three, promised)) }, false,
+			"use1/release/bank (partition) release use1/bank (partition 3 → 0)",
+		},
 		"released already": {func() *world { return releasedWorld(t) }, false, "the partition of bank is released already"},
 		"not installed":    {func() *world { return newWorld(t, deployment(t, "cockroachdb", three, promised), "A") }, false, "not-installed"},
 		"an update that has not ended": {func() *world {

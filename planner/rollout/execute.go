@@ -128,13 +128,7 @@ func (x *execution) action(s planner.Step) (action, error) {
 	case planner.KindNamespace, planner.KindApply:
 		return applyStep{base}, nil
 	case planner.KindPartition:
-		if s.Payload.Ordinal != nil {
-			return updateStep{base}, nil
-		}
-		if s.Payload.Release {
-			return releaseStep{base}, nil
-		}
-		return holdStep{base}, nil
+		return partitionAction(base), nil
 	case planner.KindReplace:
 		return replaceStep{base}, nil
 	case planner.KindScale:
@@ -158,6 +152,17 @@ func (x *execution) action(s planner.Step) (action, error) {
 	default: // nothing makes the other kinds yet
 	}
 	return nil, fmt.Errorf("step %s: this quorate cannot run steps of kind %q: use the version that made the plan", s.ID, s.Kind)
+}
+
+// partitionAction is the way of a step that moves a partition.
+func partitionAction(base stepBase) action {
+	switch {
+	case base.step.Payload.Ordinal != nil:
+		return updateStep{base}
+	case base.step.Payload.Release:
+		return releaseStep{base}
+	}
+	return holdStep{base}
 }
 
 // stepBase is what every action has, with the answers of those that need none.

@@ -28,6 +28,8 @@ type Scope struct {
 	// AskZoneCopy: find out whether the API server copies zones to pods (ClusterState.ZoneCopy). Where
 	// no pod of the deployment shows it, that takes a dry run of a pod.
 	AskZoneCopy bool
+	// ReadOnly: nothing but GET may be sent.
+	ReadOnly bool
 	// Authority is what to know of the authority inside the cluster; nil: there is none inside.
 	Authority *AuthorityScope
 }

@@ -31,6 +31,9 @@ func (c *Cluster) zoneCopy(ctx context.Context, scope Scope, f facts, l listing)
 	if i < 0 {
 		return "", "no node has label " + corev1.LabelTopologyZone
 	}
+	if scope.ReadOnly {
+		return "", "a dry run would tell, and nothing but reading is allowed"
+	}
 	namespace := metav1.NamespaceDefault
 	if f.namespace {
 		namespace = scope.Namespace

@@ -79,6 +79,10 @@ func checkForceManagers(managers []string) error {
 // wish is how the clusters are to be looked at.
 func (o planOptions) wish(w *wired) {
 	w.readOnly, w.forceManagers = o.readOnly, slices.Compact(slices.Sorted(slices.Values(o.forceManagers)))
+	for name, scope := range w.scopes {
+		scope.ReadOnly = o.readOnly
+		w.scopes[name] = scope
+	}
 }
 
 func (a *app) plan(ctx context.Context, o planOptions) error {

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -87,7 +86,7 @@ func writePlan(file string, saved *planner.Saved) (err error) {
 			err = errors.Join(fmt.Errorf("save the plan in %s: %w", file, err), os.Remove(temp.Name()))
 		}
 	}()
-	_, err = io.WriteString(temp, string(data))
+	_, err = temp.Write(data)
 	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
 		return err
 	}

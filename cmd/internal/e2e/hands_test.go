@@ -22,6 +22,13 @@ import (
 func TestOtherHands(t *testing.T) {
 	t.Parallel()
 	b := newBank(t, sandbox(t, "gate-on"), "hands")
+	counted := countRequests(t, b.sandbox)
+	through := *b
+	through.sandbox = counted.sandbox
+	through.expect(0, "plan", "--read-only")
+	if verbs := counted.verbs(); !slices.Equal(verbs, []string{"GET"}) {
+		t.Errorf("before the installation a plan that only reads sent %v", verbs)
+	}
 	file := filepath.Join(b.dir, "offline.plan")
 	b.expect(0, "plan", "--offline", "-o", file)
 	b.expect(0, "apply", file) // without asking, without a terminal
@@ -30,7 +37,7 @@ func TestOtherHands(t *testing.T) {
 	b.removesObject()
 	b.scales()
 	b.releases()
-	b.readsOnly()
+	b.readsOnly(counted, &through)
 	recorded.Close()
 	for _, cluster := range clusterNames {
 		for _, e := range recorded.Events(cluster) {
@@ -173,13 +180,10 @@ func (b *bank) hold(cluster string) string {
 
 // readsOnly: with --read-only nothing but GET reaches an API server, and the plan shows what
 // the one with dry runs does.
-func (b *bank) readsOnly() {
+func (b *bank) readsOnly(counted *requestCount, through *bank) {
 	b.t.Helper()
 	image := b.settings.Image
 	b.write(func(s *settings) { s.Image = "v25.4.2" })
-	counted := countRequests(b.t, b.sandbox)
-	through := *b
-	through.sandbox = counted.sandbox
 	var full, read struct {
 		Summary  any  `json:"summary"`
 		ReadOnly bool `json:"read_only"`
