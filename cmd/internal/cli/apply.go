@@ -56,7 +56,7 @@ func (a *app) apply(ctx context.Context, o planOptions, approved bool) error {
 		return err
 	}
 	if !approved && !a.inTerminal {
-		return invalidInput{errors.New("apply would ask for approval, and standard input is no terminal: pass --auto-approve, or a plan that `quorate plan -o FILE` saved")}
+		return advised{invalidInput{errors.New("apply would ask for approval, and standard input is no terminal")}, "read `quorate plan`, then pass --auto-approve, or a plan that `quorate plan -o FILE` saved"}
 	}
 	w, observed, err := a.look(ctx, true, o.wish)
 	if err != nil {

@@ -34,15 +34,21 @@ func (a *app) credentialsCommand() *cobra.Command {
 	return cmd
 }
 
+// What to do where the authority inside the clusters is missing, or cannot be shown the way.
+const (
+	setInCluster  = "set spec.dns.publish.serve.inCluster in the topology, and apply it"
+	mendEndpoints = "set apiServer of each cluster named above in the topology, then run the same command again"
+)
+
 func (a *app) dnsCredentials(ctx context.Context, all bool) error {
 	w, err := a.ready()
 	switch {
 	case err != nil:
 		return err
 	case w.topology.AuthorityInCluster() == nil:
-		return invalidInput{fmt.Errorf("%s: no authority runs inside the clusters: set spec.dns.publish.serve.inCluster", w.file)}
+		return advised{invalidInput{fmt.Errorf("%s: no authority runs inside the clusters", w.file)}, setInCluster}
 	case w.unfit != nil:
-		return invalidInput{w.unfit}
+		return advised{invalidInput{w.unfit}, mendEndpoints}
 	}
 	observed, err := w.observe(ctx, false)
 	if err != nil {

@@ -27,6 +27,9 @@ type deployment struct {
 	replicasAt map[string]string
 }
 
+// mendOverlays is what to do about overlays that cannot be made or built.
+const mendOverlays = "mend the profile or the base that the topology names; `quorate validate` shows what is left"
+
 // invalidTopology is a topology with errors.
 type invalidTopology struct {
 	file     string
@@ -80,10 +83,10 @@ func (a *app) follow(t *regions.Topology, problems regions.Problems) (*deploymen
 		return nil, err
 	}
 	if d.profile, err = kustomize.LoadProfile(t.Spec.Profile); err != nil {
-		return nil, invalidInput{fmt.Errorf("profile %s: %w", t.Spec.Profile, err)}
+		return nil, advised{invalidInput{fmt.Errorf("profile %s: %w", t.Spec.Profile, err)}, mendOverlays}
 	}
 	if d.rendering, err = kustomize.Render(t, d.profile, a.base(t)); err != nil {
-		return nil, invalidInput{err}
+		return nil, advised{invalidInput{err}, mendOverlays}
 	}
 	return d, d.build()
 }
@@ -127,7 +130,7 @@ func (d *deployment) build() error {
 		d.desired[overlay.Cluster] = objects
 	}
 	if err := problems.ErrorOrNil(); err != nil {
-		return invalidInput{err}
+		return advised{invalidInput{err}, mendOverlays}
 	}
 	return nil
 }

@@ -14,8 +14,11 @@ import (
 
 func (a *app) dnsCommand() *cobra.Command {
 	records := &cobra.Command{
-		Use:     "records",
-		Short:   "Print the records that the clusters' pods call for now",
+		Use:   "records",
+		Short: "Print the records that the clusters' pods call for now",
+		Long: "records reads the EndpointSlices of every cluster and prints what an authority that has read them all\n" +
+			"answers: a name for every replica, cluster and region, the seeds, and SRV records for discovery. It serves\n" +
+			"nothing and changes nothing; the records of a cluster that does not answer are missing, and it exits 17.",
 		Example: "  quorate dns records\n  quorate dns records --output json",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.dnsRecords(cmd.Context()) },

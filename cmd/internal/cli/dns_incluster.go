@@ -64,7 +64,7 @@ func (a *app) dnsServeInCluster(ctx context.Context, o inClusterOptions) error {
 		return err
 	}
 	if err := o.check(t); err != nil {
-		return invalidInput{err}
+		return advised{invalidInput{err}, "correct the flags, as `quorate dns serve --manifests` prints them"}
 	}
 	if o.listen == "" {
 		o.listen = fmt.Sprintf("127.0.0.1:%d", regions.AuthorityPort)

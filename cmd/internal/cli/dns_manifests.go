@@ -15,20 +15,21 @@ import (
 // hold, of one cluster or, with none named, of all.
 func (a *app) dnsManifests(cluster string) error {
 	if a.json() {
-		return invalidInput{errors.New("--manifests prints YAML: leave --output json out")}
+		return advised{invalidInput{errors.New("--manifests prints YAML")}, "leave --output json out"}
 	}
 	d, err := a.load()
 	if err != nil {
 		return err
 	}
 	if d.topology.AuthorityInCluster() == nil {
-		return invalidInput{fmt.Errorf("%s puts no authority into its clusters: set spec.dns.publish.serve.inCluster", d.file)}
+		return advised{invalidInput{fmt.Errorf("%s puts no authority into its clusters", d.file)}, "set spec.dns.publish.serve.inCluster in the topology"}
 	}
 	overlays := d.rendering.Overlays
 	if cluster != "" {
 		overlays = slices.DeleteFunc(slices.Clone(overlays), func(o kustomize.Overlay) bool { return o.Cluster != cluster })
 		if len(overlays) == 0 {
-			return invalidInput{fmt.Errorf("--cluster %s: %s has no cluster of that name, only %s", cluster, d.file, strings.Join(d.clusterNames(), ", "))}
+			err := fmt.Errorf("--cluster %s: %s has no cluster of that name, only %s", cluster, d.file, strings.Join(d.clusterNames(), ", "))
+			return advised{invalidInput{err}, "name one of those"}
 		}
 	}
 	var out bytes.Buffer // so that nothing is printed of what fails half-way

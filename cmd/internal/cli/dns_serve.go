@@ -54,7 +54,7 @@ func (a *app) serve(cmd *cobra.Command, o serveOptions) error {
 	needs := map[string]string{"cluster": "manifests", "credentials": "in-cluster", "health": "in-cluster", "service": "in-cluster"}
 	for _, flag := range []string{"cluster", "credentials", "health", "service"} {
 		if cmd.Flags().Changed(flag) && !cmd.Flags().Changed(needs[flag]) {
-			return invalidInput{fmt.Errorf("--%s has no effect without --%s", flag, needs[flag])}
+			return advised{invalidInput{fmt.Errorf("--%s has no effect without --%s", flag, needs[flag])}, fmt.Sprintf("add --%s or leave --%s out", needs[flag], flag)}
 		}
 	}
 	switch {
@@ -75,11 +75,11 @@ func (a *app) dnsServe(ctx context.Context, listen string) error {
 		listen = listenAddress(w)
 	}
 	if listen == "" {
-		return invalidInput{errors.New("no address to listen on: set spec.dns.publish.serve.listen or pass --listen")}
+		return advised{invalidInput{errors.New("there is no address to listen on")}, "set spec.dns.publish.serve.listen in the topology, or pass --listen"}
 	}
 	address, err := server.Listen(ctx, listen)
 	if err != nil {
-		return fmt.Errorf("serve zone %s: %w", w.topology.Spec.DNS.Zone, err)
+		return advised{fmt.Errorf("serve zone %s: %w", w.topology.Spec.DNS.Zone, err), "end what listens there, or pass another address with --listen"}
 	}
 	for _, o := range observed {
 		if o.Unreachable != "" {

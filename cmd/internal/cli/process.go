@@ -97,6 +97,7 @@ func (p *process) report(err error) {
 	if errors.As(err, &account) {
 		text = account.Account()
 	}
+	text = withNextStep(text, err)
 	style := view.Style{}
 	if p.screen != nil && p.columns != nil {
 		style.Width = p.columns()

@@ -40,7 +40,7 @@ func (a *app) render(dir string, force bool) error {
 		if _, disk := errors.AsType[*fs.PathError](err); disk {
 			return err // the disk refuses, not the input
 		}
-		return invalidInput{err}
+		return advised{invalidInput{err}, "name another directory with -o, move what is not of quorate out of this one, or pass --force to lose changes made by hand"}
 	}
 	directories := map[string]string{}
 	for _, overlay := range d.rendering.Overlays {

@@ -30,6 +30,7 @@ func newRoot(p *process) *cobra.Command {
 		Long: "quorate turns a topology file into per-cluster kustomize overlays, names for every replica,\n" +
 			"and an ordered plan; and runs the plan so that at every step the system still survives\n" +
 			"the failures that it promised to survive.",
+		Example:      "  quorate validate -f topology.yaml\n  quorate plan\n  quorate apply",
 		SilenceUsage: true, SilenceErrors: true,
 		Args: cobra.ArbitraryArgs, RunE: helpOrUnknown,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.configure(cmd) },
@@ -38,7 +39,7 @@ func newRoot(p *process) *cobra.Command {
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return invalidInput{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
+		return advised{invalidInput{err}, fmt.Sprintf("see `%s --help`", cmd.CommandPath())}
 	})
 	flags := root.PersistentFlags()
 	flags.StringP("file", "f", "topology.yaml", "the topology `file`")
@@ -50,9 +51,10 @@ func newRoot(p *process) *cobra.Command {
 	flags.String("state-dir", "", "`directory` of run journals (default: $XDG_STATE_HOME/quorate, else ~/.local/state/quorate)")
 	root.AddCommand(
 		a.validateCommand(), a.renderCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.dnsCommand(),
-		a.versionCommand(), a.initCommand(), a.scaleCommand(), a.releaseCommand(),
+		a.versionCommand(), a.initCommand(), a.scaleCommand(), a.releaseCommand(), a.completionCommand(), a.manCommand(),
 	)
-	root.CompletionOptions.DisableDefaultCmd = true
+	root.CompletionOptions.DisableDefaultCmd = true // completionCommand has examples
+	a.addCompletions(root)
 	return root
 }
 
@@ -68,11 +70,12 @@ func (a *app) configure(cmd *cobra.Command) error {
 		return err
 	}
 	if out := a.settings.GetString("output"); out != "text" && out != "json" {
-		return invalidInput{fmt.Errorf("--output %q is not known: text or json", out)}
+		return advised{invalidInput{fmt.Errorf("--output %q is not known: text or json", out)}, "pass one of them, or correct QUORATE_OUTPUT or the settings file"}
 	}
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(a.settings.GetString("log-level"))); err != nil {
-		return invalidInput{fmt.Errorf("--log-level %q is not known: debug, info, warn or error", a.settings.GetString("log-level"))}
+		err := fmt.Errorf("--log-level %q is not known: debug, info, warn or error", a.settings.GetString("log-level"))
+		return advised{invalidInput{err}, "pass one of them, or correct QUORATE_LOG_LEVEL or the settings file"}
 	}
 	a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
 	return nil
@@ -87,11 +90,11 @@ func (a *app) readSettings(known *pflag.FlagSet) error {
 	file.SetConfigFile(path)
 	file.SetConfigType("yaml")
 	if err := file.ReadInConfig(); err != nil {
-		return invalidInput{fmt.Errorf("settings file %s: %w", path, err)}
+		return advised{invalidInput{fmt.Errorf("settings file %s: %w", path, err)}, "correct that file, or name another one with --config or QUORATE_CONFIG"}
 	}
 	for _, key := range file.AllKeys() {
 		if known.Lookup(key) == nil {
-			return invalidInput{fmt.Errorf("settings file %s: %q is no setting", path, key)}
+			return advised{invalidInput{fmt.Errorf("settings file %s: %q is no setting", path, key)}, "take it out of the file; `quorate --help` lists what may be set"}
 		}
 	}
 	return a.settings.MergeConfigMap(file.AllSettings())
@@ -109,7 +112,7 @@ func (a *app) stateDir() (string, error) {
 	}
 	home := a.env("HOME")
 	if home == "" {
-		return "", invalidInput{errors.New("no place for run journals: set --state-dir, XDG_STATE_HOME or HOME")}
+		return "", advised{invalidInput{errors.New("there is no place for run journals")}, "set --state-dir, XDG_STATE_HOME or HOME"}
 	}
 	return filepath.Join(home, ".local", "state", "quorate"), nil
 }
@@ -117,7 +120,8 @@ func (a *app) stateDir() (string, error) {
 // noArguments refuses arguments with the documented exit code.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return invalidInput{fmt.Errorf("%s takes no arguments, got %s", cmd.CommandPath(), strings.Join(args, " "))}
+		err := fmt.Errorf("%s takes no arguments, got %s", cmd.CommandPath(), strings.Join(args, " "))
+		return advised{invalidInput{err}, fmt.Sprintf("leave them out, or see `%s --help`", cmd.CommandPath())}
 	}
 	return nil
 }
@@ -136,6 +140,7 @@ func atMostOne(what string) cobra.PositionalArgs {
 func groupCommand(use, short string, children ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ArbitraryArgs, RunE: helpOrUnknown}
 	cmd.AddCommand(children...)
+	describeGroup(cmd)
 	return cmd
 }
 
@@ -144,7 +149,7 @@ func helpOrUnknown(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cmd.Help()
 	}
-	return invalidInput{fmt.Errorf("%q is no command of %s (see `%s --help`)", args[0], cmd.CommandPath(), cmd.CommandPath())}
+	return unknownCommand(cmd, args[0])
 }
 
 // readFile reads a whole file, with errors for people.
@@ -152,15 +157,15 @@ func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, invalidInput{fmt.Errorf("%s does not exist; name the topology with -f", path)}
+		return nil, advised{invalidInput{fmt.Errorf("%s does not exist", path)}, "name the topology with -f"}
 	case err != nil:
 		return nil, invalidInput{fmt.Errorf("read %s: %w", path, err)}
 	case info.IsDir():
-		return nil, invalidInput{fmt.Errorf("%s is a directory; name the topology file itself with -f", path)}
+		return nil, advised{invalidInput{fmt.Errorf("%s is a directory", path)}, "name the topology file itself with -f"}
 	}
 	const limit = 16 << 20 // Parse has its own, smaller one; this keeps a device from filling the memory
 	if info.Size() > limit {
-		return nil, invalidInput{fmt.Errorf("%s has %d bytes; a topology is never that large", path, info.Size())}
+		return nil, advised{invalidInput{fmt.Errorf("%s has %d bytes; a topology is never that large", path, info.Size())}, "name the topology with -f"}
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

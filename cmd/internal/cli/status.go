@@ -20,8 +20,11 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what is where, who holds the lock, and what could fail safely now",
-		Long: "status asks every cluster and shows what it holds. With --watch it goes on: in place on a terminal,\n" +
-			"elsewhere a block (or a line of JSON) whenever something has changed; an interrupt ends it with exit code 0.",
+		Long: "status asks every cluster, changes nothing, and takes no lock. It shows the replicas of each cluster and\n" +
+			"what keeps one from being ready, whether the authority answers for their names, who holds the lock, and\n" +
+			"which failures the system survives as it is now. It exits 17 if a cluster does not answer. With --watch it\n" +
+			"goes on: in place on a terminal, elsewhere a block (or a line of JSON) whenever something has changed; an\n" +
+			"interrupt ends it with exit code 0.",
 		Example: "  quorate status\n" +
 			"  quorate status --watch\n" +
 			"  quorate status --output json",

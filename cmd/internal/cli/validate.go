@@ -14,6 +14,8 @@ func (a *app) validateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate",
 		Short: "Check a topology offline: every problem at once, with its line and its mend",
+		Long: "validate reads the topology and makes the overlays of all clusters, without contacting any. It prints\n" +
+			"every problem at once, each with its line and what to do about it, and exits 10 if one is an error.",
 		Example: "  quorate validate -f topology.yaml\n" +
 			"  quorate validate --output json",
 		Args: noArguments,

@@ -14,7 +14,8 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
-		Example: "  quorate version",
+		Long:    "version prints the version of quorate, of the Go it was built with, and the platform it was built for.",
+		Example: "  quorate version\n  quorate version --output json",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if !a.json() {

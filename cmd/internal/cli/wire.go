@@ -56,7 +56,7 @@ func (a *app) connect(d *deployment) (*wired, error) {
 	}
 	clusters, err := kube.Open(a.settings.GetString("kubeconfig"), contexts, kube.Options{Version: Version, Logger: a.log})
 	if err != nil {
-		return nil, invalidInput{err}
+		return nil, advised{invalidInput{err}, "name contexts that `kubectl config get-contexts` lists, or the right file with --kubeconfig"}
 	}
 	w := &wired{deployment: d, clusters: clusters, scopes: scopes, now: a.now, log: a.log, narration: a.err}
 	w.scopeAuthority()
@@ -124,7 +124,7 @@ func (a *app) lookAt(ctx context.Context, d *deployment, compare bool, wishes ..
 		wish(w)
 	}
 	if compare && w.unfit != nil {
-		return nil, nil, invalidInput{w.unfit}
+		return nil, nil, advised{invalidInput{w.unfit}, mendEndpoints}
 	}
 	observed, err := w.observe(ctx, compare)
 	return w, observed, err
@@ -170,7 +170,7 @@ func (w *wired) observeOne(ctx context.Context, name string, compare bool) plann
 	var observeErr, compareErr error
 	var group sync.WaitGroup
 	scope := w.scopes[name]
-	scope.AskZoneCopy = compare && w.topology.Spec.Locality.Zone == "podLabel"
+	scope.AskZoneCopy = compare && !w.readOnly && w.topology.Spec.Locality.Zone == "podLabel"
 	group.Go(func() { o.State, observeErr = w.clusters[name].Observe(ctx, scope) })
 	if compare {
 		compare := w.clusters[name].Compare
