@@ -8,18 +8,16 @@ import (
 )
 
 // describeGroup gives a command that only has subcommands what `--help` needs beside
-// its one line: what each of them is for, and how each is called first of all.
+// its one line; the list of the subcommands is cobra's.
 func describeGroup(cmd *cobra.Command) {
-	about := []string{cmd.Short + "."}
+	cmd.Long = fmt.Sprintf("%s.\nEach command has help and examples of its own: `quorate help %s COMMAND`.", cmd.Short, cmd.Name())
 	var examples []string
 	for _, child := range cmd.Commands() {
-		about = append(about, fmt.Sprintf("`%s %s`: %s.", cmd.Name(), child.Name(), child.Short))
-		first, _, _ := strings.Cut(child.Example, "\n")
-		if first != "" {
+		if first, _, _ := strings.Cut(child.Example, "\n"); first != "" {
 			examples = append(examples, first)
 		}
 	}
-	cmd.Long, cmd.Example = strings.Join(about, "\n"), strings.Join(examples, "\n")
+	cmd.Example = strings.Join(examples, "\n")
 }
 
 // unknownCommand names the command that was meant, where one is near.
