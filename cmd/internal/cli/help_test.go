@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -65,7 +66,7 @@ func within(path, of string) bool { return path == of || strings.HasPrefix(path,
 // parseExample gives the command that the line calls, nil after a complaint.
 func parseExample(t *testing.T, owner, line string, args []string) *cobra.Command {
 	t.Helper()
-	if problem, called := exampleProblem(args); problem != nil {
+	if called, problem := exampleProblem(args); problem != nil {
 		t.Errorf("%s: the example %q does not parse: %v", owner, strings.TrimSpace(line), problem)
 	} else {
 		return called
@@ -73,24 +74,19 @@ func parseExample(t *testing.T, owner, line string, args []string) *cobra.Comman
 	return nil
 }
 
-func exampleProblem(args []string) (error, *cobra.Command) { //nolint:revive,staticcheck // the error is the result here
+// exampleProblem gives the command that the arguments call, and what is wrong with them.
+func exampleProblem(args []string) (*cobra.Command, error) {
 	called, rest, err := commandTree().Find(args)
 	if err != nil {
-		return err, nil
+		return nil, err
 	}
 	if err := called.ParseFlags(rest); err != nil {
-		return err, nil
+		return nil, err
 	}
 	if called.HasSubCommands() && called.Flags().NArg() > 0 {
-		return unknownCommand(called, called.Flags().Arg(0)), nil
+		return nil, unknownCommand(called, called.Flags().Arg(0))
 	}
-	if err := called.ValidateArgs(called.Flags().Args()); err != nil {
-		return err, nil
-	}
-	if err := called.ValidateRequiredFlags(); err != nil {
-		return err, nil
-	}
-	return called.ValidateFlagGroups(), called
+	return called, errors.Join(called.ValidateArgs(called.Flags().Args()), called.ValidateRequiredFlags(), called.ValidateFlagGroups())
 }
 
 // quorateArguments are what the call of quorate in a line of shell gets. What is around the
@@ -120,7 +116,7 @@ func TestWrongExamplesAreNoticed(t *testing.T) {
 		args, ok := quorateArguments(line)
 		if !ok {
 			t.Errorf("%q is not taken for a call", line)
-		} else if problem, _ := exampleProblem(args); problem == nil {
+		} else if _, problem := exampleProblem(args); problem == nil {
 			t.Errorf("%q parses", line)
 		}
 	}
