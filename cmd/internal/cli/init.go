@@ -35,7 +35,7 @@ func (a *app) initCommand() *cobra.Command {
 			"What no cluster can tell is asked for on a terminal; elsewhere the flags say it.",
 		Example: "  quorate init\n" +
 			"  quorate init --name bank --dns-zone bank.db.example.com --image cockroachdb/cockroach:v25.4.1\n" +
-			"  quorate init --context prod-us --context prod-eu --output-file - …    # to standard output",
+			"  quorate init --context prod-us --context prod-eu --output-file -    # to standard output",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.init(cmd.Context(), f) },
 	}
