@@ -56,6 +56,8 @@ const (
 	codeMissingPodCIDRs     = "missing-pod-cidrs"
 	codeInvalidCIDR         = "invalid-cidr"
 	codeOverlappingPodCIDRs = "overlapping-pod-cidrs"
+	codeDNSServerInPodCIDR  = "dns-server-in-pod-cidrs"
+	codeUnknownResource     = "unknown-resource"
 	codeInvalidAPIServer    = "invalid-api-server"
 
 	codeInvalidDuration       = "invalid-duration"

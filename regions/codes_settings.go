@@ -30,6 +30,8 @@ func settingCodes() []CodeDoc {
 		{codeMissingPodCIDRs, SeverityError, "the authority runs in the clusters, and a cluster does not say which addresses its pods have"},
 		{codeInvalidCIDR, SeverityError, "a range of addresses is not written as one, such as 10.1.0.0/16"},
 		{codeOverlappingPodCIDRs, SeverityError, "two ranges of pods' addresses overlap, which a flat network cannot route"},
+		{codeDNSServerInPodCIDR, SeverityError, "a cluster's DNS server has an address of its pods, which no Service has"},
+		{codeUnknownResource, SeverityError, "a request or limit of something that Kubernetes does not have"},
 		{codeInvalidAPIServer, SeverityError, "apiServer is not an https URL of a host alone"},
 		{codeInvalidDuration, SeverityError, "a value is not a Go duration in its range"},
 		{codeInvalidMaxUnavailable, SeverityError, "rollout.maxUnavailable is below one"},

@@ -16,6 +16,7 @@ type invalidCase struct {
 	code     string
 	old, new string
 	strip    string // removed before the edit
+	zone     string // instead of the DNS zone
 	line     int
 }
 
@@ -81,6 +82,8 @@ func profileCases() []invalidCase {
 		{code: codeInvalidQuantity, old: "size: 100Gi, className: fast-ssd}", new: "size: 100GB, className: fast-ssd} # here"},
 		{code: codeInvalidQuantity, old: `limits: {cpu: "4", memory: 16Gi}`, new: `limits: {cpu: "-4", memory: 16Gi} # here`},
 		{code: codeRequestsOverLimits, old: `requests: {cpu: "4", memory: 16Gi}`, new: `requests: {cpu: "4", memory: 17Gi} # here`},
+		{code: codeUnknownResource, old: `limits: {cpu: "4", memory: 16Gi}`, new: `limits: {cpus: "4", memory: 16Gi} # here`},
+		{code: codeUnknownResource, old: `requests: {cpu: "4", memory: 16Gi}`, new: `requests: {cpu: "4", memory: 16Gi, "/gpu": "1"} # here`},
 		{code: codeMissingRequests, old: `    requests: {cpu: "4", memory: 16Gi}`, new: `    requests: {cpu: "4"} # here`},
 	}
 }
@@ -106,6 +109,7 @@ func nameCases() []invalidCase {
 		{code: codeDuplicateRegion, old: "- name: us-west1", new: "- name: us-east1 # here"},
 		{code: codeDuplicateCluster, old: "name: usw1", new: "name: use1 # here"},
 		{code: codeDuplicateTarget, old: "context: gke_acme_europe-west1_prod", new: "context: gke_acme_us-east1_prod # here"},
+		{code: codeNameTooLong, old: "- name: us-east1", new: "- name: " + long + " # here", zone: strings.Repeat(long[:48]+".", 4) + "com"},
 		{code: codeNameTooLong, old: "zone: bank.db.example.com", new: "zone: " + strings.Repeat(long+".", 4) + "com", line: 33},
 	}
 }
@@ -115,6 +119,12 @@ func dnsAndRolloutCases() []invalidCase {
 		{code: codeMissingDNSZone, old: "    zone: bank.db.example.com\n", line: 17},
 		{code: codeInvalidDNSZone, old: "zone: bank.db.example.com", new: "zone: bank.db.example.com. # here"},
 		{code: codeInvalidDNSZone, old: "zone: bank.db.example.com", new: "zone: Bank.example.com # here"},
+		{code: codeInvalidDNSZone, old: "zone: bank.db.example.com", new: "zone: " + strings.Repeat("a", 64) + ".example.com # here"},
+		{code: codeInvalidDNSZone, old: "zone: bank.db.example.com", new: "zone: 10.0.0.1 # here"},
+		{code: codeInvalidAddress, old: `"0.0.0.0:53"`, new: `"` + strings.Repeat("a", 64) + `.example.com:53"`, line: 21},
+		{code: codeInvalidCIDR, old: "          dnsServers: [10.96.0.53]", new: "          podCIDRs: [0.0.0.0/0] # here"},
+		{code: codeInvalidCIDR, old: "          dnsServers: [10.96.0.53]", new: "          podCIDRs: ['::/0'] # here"},
+		{code: codeDNSServerInPodCIDR, old: "[10.96.0.53]", new: "[10.96.0.53] # here\n          podCIDRs: [10.96.0.0/16]"},
 		{code: codeInvalidTTL, old: "ttl: 10s", new: "ttl: 1500ms # here"},
 		{code: codeInvalidTTL, old: "ttl: 10s", new: "ttl: 2h # here"},
 		{code: codeInvalidTTL, old: "ttl: 10s", new: "ttl: '' # here"},
@@ -191,6 +201,9 @@ func TestInvalidTopologies(t *testing.T) {
 					t.Fatalf("the good topology has no %q", tt.old)
 				}
 				text := strings.Replace(strings.Replace(bank, tt.strip, "", 1), tt.old, tt.new, 1)
+				if tt.zone != "" {
+					text = strings.Replace(text, "zone: bank.db.example.com", "zone: "+tt.zone, 1)
+				}
 				if tt.code == codeNoReplicas || tt.code == codePromiseNotKept {
 					text = strings.ReplaceAll(bank, tt.old, tt.new)
 				}

@@ -94,6 +94,10 @@ func (c *checker) podCIDRs() {
 				c.errorf(at, codeInvalidCIDR, cidrHint(prefix), "%q is not a range of addresses", shorten(text))
 				continue
 			}
+			if prefix.Bits() == 0 {
+				c.errorf(at, codeInvalidCIDR, "write the range of this cluster's pods, such as 10.1.0.0/16", "%s is every address there is", prefix)
+				continue
+			}
 			for _, other := range seen {
 				if c.t.Spec.Network.Mode == networkFlat && prefix.Overlaps(other.prefix) {
 					c.errorf(at, codeOverlappingPodCIDRs, "give every cluster a range of its own: pods of different clusters reach each other by address",
@@ -101,8 +105,20 @@ func (c *checker) podCIDRs() {
 				}
 			}
 			seen = append(seen, placed{prefix, cl.Name})
+			c.dnsServersOutside(path, cl, prefix)
 		}
 	})
+}
+
+// dnsServersOutside checks that no address of the authority is among those of its cluster's pods: a ClusterIP never is,
+// and a pod that got it would answer in the authority's place.
+func (c *checker) dnsServersOutside(path string, cl Cluster, pods netip.Prefix) {
+	for i, server := range cl.DNSServers {
+		if addr, err := netip.ParseAddr(server); err == nil && pods.Contains(addr.Unmap()) {
+			c.errorf(item(path+".dnsServers", i), codeDNSServerInPodCIDR, "write a free address of the cluster's Service range",
+				"%s lies in the range of the pods of cluster %q, %s", server, shorten(cl.Name), pods)
+		}
+	}
 }
 
 // cidrHint proposes the range that was probably meant.

@@ -3,7 +3,9 @@ package regions
 import (
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -17,8 +19,8 @@ func (c *checker) dns() {
 	switch {
 	case d.Zone == "" && (c.t.Spec.Profile != profileGeneric || len(d.Publish)+len(d.Authorities) > 0):
 		c.errorf("spec.dns.zone", codeMissingDNSZone, "write a zone of your own, such as bank.db.example.com", "spec.dns.zone is missing; every replica has a name in it")
-	case d.Zone != "" && len(validation.IsDNS1123Subdomain(d.Zone)) > 0:
-		c.errorf("spec.dns.zone", codeInvalidDNSZone, "write lower-case labels with dots between them, and none at the end",
+	case d.Zone != "" && (len(validation.IsDNS1123Subdomain(d.Zone)) > 0 || longLabel(d.Zone) || looksLikeIPv4(d.Zone)):
+		c.errorf("spec.dns.zone", codeInvalidDNSZone, "write lower-case labels of at most 63 characters with dots between them, and none at the end",
 			"%q is not a DNS zone", shorten(d.Zone))
 	}
 	ttl, err := time.ParseDuration(d.TTL)
@@ -55,10 +57,16 @@ func (c *checker) address(path, value string) {
 	host, port, err := net.SplitHostPort(value)
 	number, portErr := strconv.ParseUint(port, 10, 16)
 	_, ipErr := netip.ParseAddr(host)
-	isName := len(validation.IsDNS1123Subdomain(host)) == 0 && !looksLikeIPv4(host)
+	isName := len(validation.IsDNS1123Subdomain(host)) == 0 && !longLabel(host) && !looksLikeIPv4(host)
 	if err != nil || portErr != nil || number == 0 || ipErr != nil && !isName {
 		c.errorf(path, codeInvalidAddress, "write host:port, such as 10.96.0.53:53 or [fd00::53]:53", "%q is not host:port", shorten(value))
 	}
+}
+
+// longLabel tells whether a label of a DNS name is longer than 63 octets (RFC 1035 §2.3.4), which
+// Kubernetes does not check of a subdomain.
+func longLabel(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "."), func(label string) bool { return len(label) > validation.DNS1123LabelMaxLength })
 }
 
 // looksLikeIPv4 tells digits and dots, which are never a host's name (RFC 1123 §2.1).

@@ -62,6 +62,10 @@ func (c *checker) regionNames() {
 			c.errorf(path, codeDuplicateRegion, "put the clusters of one region into one entry", "region %q is already declared", shorten(r.Name))
 		}
 		seen[r.Name] = true
+		if name := r.Name + "." + c.t.Spec.DNS.Zone; len(name) > maxDNSName {
+			c.errorf(path, codeNameTooLong, "shorten the zone or the region's name",
+				"the name of region %q has %d characters, more than DNS allows (%d)", shorten(r.Name), len(name), maxDNSName)
+		}
 	}
 }
 

@@ -152,16 +152,41 @@ func (c *checker) zonesHidden() bool {
 	return c.t.Spec.Locality.Zone == zoneNone && c.t.Spec.Survive.Model == ModelRanges
 }
 
-// promiseHint says what the layout could keep, and what would keep the promise.
+// promiseHint says what the layout could keep, and the smallest change that would keep the promise: one
+// that keeps the other promise too, where there is one.
 func (c *checker) promiseHint(l Layout, want Failure, anyDown int) string {
 	could := fmt.Sprintf("it could keep %s", c.couldKeep(l, anyDown))
-	if want == FailureZone && c.zonesHidden() {
-		return could + "; to keep zone: write locality.zone: podLabel"
+	alone := repair{t: c.t, failure: want}
+	if anyDown > 0 {
+		alone = repair{t: c.t, whileUpdating: want}
 	}
-	if change := smallestChange(l, want, anyDown); change != "" {
-		return could + "; to keep " + string(want) + ": " + change
+	tries := []repair{{t: c.t, failure: c.t.Spec.Survive.Failure, whileUpdating: c.t.Spec.Survive.WhileUpdating}, alone}
+	for _, try := range tries {
+		if text, ok := c.repairText(try); ok {
+			return could + "; to keep " + string(want) + ": " + text
+		}
 	}
 	return could + "; no small change keeps " + string(want)
+}
+
+// repairText is the smallest change in words. Where the database is not told its zones,
+// telling it comes first: no other change could help.
+func (c *checker) repairText(r repair) (string, bool) {
+	told := ""
+	if c.zonesHidden() && (r.failure == FailureZone || r.whileUpdating == FailureZone) {
+		shown := *c.t
+		shown.Spec.Locality.Zone = zoneByPodLabel
+		r.t, told = &shown, "write locality.zone: podLabel"
+	}
+	found, ok := r.smallest()
+	if !ok {
+		return "", false
+	}
+	text := found.text(r.t, c.written("spec.survive.voters"))
+	if told != "" && text != "" {
+		return told + ", " + text, true
+	}
+	return told + text, true
 }
 
 // couldKeep is the strongest promise that the members can keep as they are. At

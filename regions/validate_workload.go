@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/distribution/reference"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -89,6 +90,8 @@ func (c *checker) requests() {
 func (c *checker) resources() {
 	r := c.t.Spec.Resources
 	limits := map[string]resource.Quantity{}
+	c.resourceNames("spec.resources.limits", r.Limits)
+	c.resourceNames("spec.resources.requests", r.Requests)
 	for _, name := range slices.Sorted(maps.Keys(r.Limits)) {
 		if q, ok := c.quantity(field("spec.resources.limits", name), r.Limits[name]); ok {
 			limits[name] = q
@@ -101,6 +104,18 @@ func (c *checker) resources() {
 		if ok && limited && request.Cmp(limit) > 0 {
 			c.errorf(path, codeRequestsOverLimits, "raise the limit or lower the request",
 				"the request for %s, %s, is more than its limit %s", shorten(name), &request, &limit)
+		}
+	}
+}
+
+// resourceNames checks what is asked for: Kubernetes' own resources, or one of a domain of somebody's.
+func (c *checker) resourceNames(path string, resources map[string]string) {
+	own := []string{"cpu", "memory", "ephemeral-storage"}
+	for _, name := range slices.Sorted(maps.Keys(resources)) {
+		domain, _, extended := strings.Cut(name, "/")
+		huge := strings.HasPrefix(name, "hugepages-")
+		if !slices.Contains(own, name) && !huge && !(extended && domain != "" && len(validation.IsQualifiedName(name)) == 0) {
+			c.errorf(field(path, name), codeUnknownResource, suggest(name, own), "Kubernetes has no resource %q", shorten(name))
 		}
 	}
 }
