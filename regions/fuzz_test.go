@@ -1,6 +1,7 @@
 package regions
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -72,5 +73,17 @@ func usable(t *testing.T, topology *Topology) {
 	}
 	if _, err := json.Marshal(topology); err != nil {
 		t.Fatal(err)
+	}
+	canonical, err := Canonical(topology)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, problems := Parse(canonical, "canonical.yaml")
+	if len(problems.Errors()) > 0 || again == nil {
+		t.Fatalf("the canonical form is refused: %v\n%s", problems, canonical)
+	}
+	second, err := Canonical(again)
+	if err != nil || !bytes.Equal(canonical, second) {
+		t.Fatalf("the canonical form of the canonical form differs: %v\n%s\n%s", err, canonical, second)
 	}
 }
