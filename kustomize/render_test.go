@@ -74,7 +74,7 @@ func built(t testing.TB, top *regions.Topology, cluster string) []map[string]any
 }
 
 func TestRenderGolden(t *testing.T) {
-	for _, name := range []string{"one", "three", "streams", "inside", "members", "perzone", "perzone-members"} {
+	for _, name := range []string{"one", "three", "five", "streams", "inside", "members", "perzone", "perzone-members"} {
 		t.Run(name, func(t *testing.T) {
 			r := render(t, topology(t, name))
 			dir := filepath.Join("testdata", "golden", name)
@@ -127,7 +127,7 @@ func compareGolden(t *testing.T, dir string, files map[string][]byte) {
 }
 
 func TestRenderTwiceIsTheSame(t *testing.T) {
-	for _, name := range []string{"one", "three", "streams", "inside", "members", "perzone", "perzone-members"} {
+	for _, name := range []string{"one", "three", "five", "streams", "inside", "members", "perzone", "perzone-members"} {
 		first, second := render(t, topology(t, name)), render(t, topology(t, name))
 		if !maps.EqualFunc(first.Files, second.Files, bytes.Equal) || !slices.Equal(first.Overlays, second.Overlays) {
 			t.Errorf("%s: two renderings differ", name)

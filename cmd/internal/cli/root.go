@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -163,13 +164,19 @@ func readFile(path string) ([]byte, error) {
 	case info.IsDir():
 		return nil, advised{invalidInput{fmt.Errorf("%s is a directory", path)}, "name the topology file itself with -f"}
 	}
-	const limit = 16 << 20 // Parse has its own, smaller one; this keeps a device from filling the memory
-	if info.Size() > limit {
-		return nil, advised{invalidInput{fmt.Errorf("%s has %d bytes; a topology is never that large", path, info.Size())}, "name the topology with -f"}
-	}
-	data, err := os.ReadFile(path)
+	// Parse has a limit of its own, a smaller one; this keeps a device, whose size is 0, from filling the memory.
+	const limit = 16 << 20
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, invalidInput{fmt.Errorf("read %s: %w", path, err)}
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return nil, invalidInput{fmt.Errorf("read %s: %w", path, err)}
+	case len(data) > limit:
+		return nil, invalidInput{fmt.Errorf("%s has more than %d bytes; a topology is never that large", path, limit)}
 	}
 	return data, nil
 }
