@@ -58,9 +58,9 @@ func inCluster(c regions.Cluster, errs []error) *multierror.Error {
 type wantedImage struct{ container, image string }
 
 func imageOf(t *regions.Topology, p Profile) wantedImage {
-	container := p.Container
-	if container == "" {
-		container = t.Spec.Container
+	container := t.Spec.Container
+	if container == "" && t.Spec.Base == "" {
+		container = p.Container
 	}
 	return wantedImage{container: container, image: t.Spec.Image}
 }

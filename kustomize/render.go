@@ -37,12 +37,15 @@ type Overlay struct {
 // The error lists everything that this renderer would otherwise have to ignore
 // or cannot write, each with the path of the field or the file and line.
 func Render(t *regions.Topology, p Profile, base fs.FS) (Rendering, error) {
+	p, err := p.overBase(t)
+	if err != nil {
+		return Rendering{}, err
+	}
 	if err := renderable(t, p, base); err != nil {
 		return Rendering{}, fmt.Errorf("render deployment %s: %w", t.Metadata.Name, err)
 	}
 	r := Rendering{Files: map[string][]byte{}}
 	var own userBase
-	var err error
 	if p.BringsManifests() {
 		err = renderBase(r.Files, t, p)
 	} else if own, err = readUserBase(base); err == nil {

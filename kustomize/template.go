@@ -41,6 +41,8 @@ type values struct {
 	DNSServers       []string
 	Pools            []poolValues
 	BaseHasNamespace bool
+	// Component is the part of the user's base that is for this cluster alone, relative to the overlay; empty: there is none.
+	Component string
 	// Authority tells that the overlay has a directory of that name, for the authority in the cluster.
 	Authority bool
 }

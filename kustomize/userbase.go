@@ -37,6 +37,9 @@ func readUserBase(base fs.FS) (userBase, error) {
 	}
 	r := baseReader{files: b.files, visited: map[visit]bool{}, entered: map[string]bool{}}
 	r.readDir(".", rename{})
+	for _, dir := range b.clusterDirs() {
+		r.readDir(dir, rename{})
+	}
 	if err := r.problems.ErrorOrNil(); err != nil {
 		return userBase{}, err
 	}
@@ -101,6 +104,7 @@ func (b userBase) copyInto(files map[string][]byte) {
 func (b userBase) complete(v *values, t *regions.Topology, c regions.Cluster) []error {
 	var errs []error
 	v.BaseHasNamespace = b.hasNamespace
+	v.Component = b.component(c)
 	for i, pool := range t.Pools(c) {
 		containers, ok := b.statefulSets[pool.Name]
 		if !ok {

@@ -34,6 +34,9 @@ type Spec struct {
 	Base string `yaml:"base,omitempty" json:"base,omitempty"`
 	// Image is the database's container image, with a tag or digest.
 	Image string `yaml:"image,omitempty" json:"image,omitempty"`
+	// Advertised is the name under which the replicas of a base of the user's own know one another, where that is
+	// not their name in the zone: {pod}, {cluster} and {namespace} stand for those of each replica. See HostOf.
+	Advertised string `yaml:"advertised,omitempty" json:"advertised,omitempty"`
 	// Container names the container that Image replaces in a base of the user's
 	// own; it may be left out where the StatefulSet has only one container.
 	Container string    `yaml:"container,omitempty" json:"container,omitempty"`

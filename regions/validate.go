@@ -56,9 +56,12 @@ func (c *checker) profile() {
 		c.errorf("spec.profile", codeUnknownProfile, suggest(s.Profile, profiles()), "no built-in profile is named %q", shorten(s.Profile))
 	case s.Profile == profileGeneric:
 		c.genericOnly()
+	case s.Base != "" && s.Profile == profileCockroachDB:
+		c.profileOverBase()
 	default:
 		c.ownManifests()
 	}
+	c.advertised()
 }
 
 // ownManifests checks a profile that brings its manifests.

@@ -14,7 +14,7 @@ import (
 // workload checks what runs: image, container, storage, resources.
 func (c *checker) workload() {
 	s := c.t.Spec
-	profiled := s.Profile == profileCockroachDB || s.Profile == profileEtcd // with manifests of its own
+	profiled := (s.Profile == profileCockroachDB || s.Profile == profileEtcd) && s.Base == "" // with manifests of its own
 	if s.Image != "" || c.written("spec.image") {
 		c.image("spec.image", s.Image)
 	} else if profiled {

@@ -125,6 +125,9 @@ func (b stepBase) exec(ctx context.Context, id regions.ReplicaID, argv []string,
 
 // host is a replica's stable name as hooks write it.
 func (b stepBase) host(id regions.ReplicaID) string {
+	if host := b.Topology.HostOf(id); host != "" {
+		return host
+	}
 	return strings.TrimSuffix(dns.ReplicaName(b.Topology, id), ".")
 }
 

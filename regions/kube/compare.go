@@ -27,7 +27,9 @@ const compareConcurrency = 128
 // them). A refusal is part of the answer; an error means that there is no
 // answer: Unreachable, Forbidden to read, or several of them.
 func (c *Cluster) Compare(ctx context.Context, scope Scope, objects []map[string]any) ([]regions.ObjectState, error) {
-	return c.compareAll(ctx, scope, objects, c.compare)
+	return c.compareAll(ctx, scope, objects, func(ctx context.Context, t target) (regions.ObjectState, error) {
+		return c.compare(ctx, t, scope.TakeFrom)
+	})
 }
 
 func (c *Cluster) compareAll(ctx context.Context, scope Scope, objects []map[string]any, compare func(context.Context, target) (regions.ObjectState, error)) ([]regions.ObjectState, error) {
@@ -66,7 +68,7 @@ func (c *Cluster) unknownKind(t target) regions.ObjectState {
 	}
 }
 
-func (c *Cluster) compare(ctx context.Context, t target) (regions.ObjectState, error) {
+func (c *Cluster) compare(ctx context.Context, t target, takeFrom []string) (regions.ObjectState, error) {
 	live, err := c.get(ctx, t)
 	if err != nil {
 		return regions.ObjectState{}, err
@@ -81,6 +83,7 @@ func (c *Cluster) compare(ctx context.Context, t target) (regions.ObjectState, e
 	}
 	state.Conflicts, state.Shared = dated(trial.conflicts, live), trial.shared
 	state.ClientSide, state.Rejected = trial.clientSide, trial.rejected
+	state.Shared = withFormer(state.Shared, live, takeFrom)
 	after := t.object
 	if trial.after != nil {
 		after = withRolloutOf(trial.after, live)

@@ -30,6 +30,9 @@ type Scope struct {
 	AskZoneCopy bool
 	// ReadOnly: nothing but GET may be sent.
 	ReadOnly bool
+	// TakeFrom are the field managers that shall own nothing any more of what is applied: those of the tools that
+	// made the objects, when a deployment is adopted. See Relieve.
+	TakeFrom []string
 	// Authority is what to know of the authority inside the cluster; nil: there is none inside.
 	Authority *AuthorityScope
 }

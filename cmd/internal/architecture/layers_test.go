@@ -43,6 +43,7 @@ func layers() []layer {
 		{"kustomize/profiles", pure, nil},
 		{"kustomize", pure, []string{"regions", "kustomize/profiles"}},
 		{"kustomize/lint", pure, []string{"regions", "kustomize", "kustomize/profiles"}},
+		{"kustomize/adopt", pure, []string{"regions"}},
 		{"kustomize/build", adapter, []string{"regions", "kustomize"}},
 		{"kustomize/tree", adapter, []string{"regions", "kustomize"}},
 

@@ -74,7 +74,7 @@ func commandLine(pod *corev1.Pod, container *corev1.Container, podIP, hostIP str
 
 func isShell(command string) bool {
 	switch path.Base(command) {
-	case "sh", "bash", "ash", "dash":
+	case "sh", "bash", "ash", "dash", "shell": // the last is what the entry point of CockroachDB's image takes for one
 		return true
 	}
 	return false
