@@ -42,8 +42,14 @@ func plain(live map[string]any) map[string]any {
 // drop removes a field where it has its default.
 func drop(in map[string]any, key string, value any) {
 	have, ok := in[key]
-	if n, isFloat := have.(float64); isFloat && n == float64(int64(n)) {
+	switch n := have.(type) {
+	case int:
 		have = int64(n)
+	case float64:
+		if n == float64(int64(n)) {
+			have = int64(n)
+		}
+	default: // no number
 	}
 	if ok && reflect.DeepEqual(have, value) {
 		delete(in, key)
@@ -56,6 +62,7 @@ func plainSet(spec map[string]any) {
 	drop(spec, "revisionHistoryLimit", int64(10))
 	drop(spec, "persistentVolumeClaimRetentionPolicy", map[string]any{"whenDeleted": "Retain", "whenScaled": "Retain"})
 	delete(fields(spec, "updateStrategy", "rollingUpdate"), "partition")
+	drop(fields(spec, "updateStrategy", "rollingUpdate"), "maxUnavailable", int64(1))
 	drop(fields(spec, "updateStrategy"), "rollingUpdate", map[string]any{})
 	drop(spec, "updateStrategy", map[string]any{"type": "RollingUpdate"})
 	for _, claim := range items(spec, "volumeClaimTemplates") {

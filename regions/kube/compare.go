@@ -83,7 +83,9 @@ func (c *Cluster) compare(ctx context.Context, t target, takeFrom []string) (reg
 	}
 	state.Conflicts, state.Shared = dated(trial.conflicts, live), trial.shared
 	state.ClientSide, state.Rejected = trial.clientSide, trial.rejected
-	state.Shared = withFormer(state.Shared, live, takeFrom)
+	if t.ref.Kind != "Namespace" { // nothing of one is taken, see EnsureNamespace
+		state.Shared = withFormer(state.Shared, live, takeFrom)
+	}
 	after := t.object
 	if trial.after != nil {
 		after = withRolloutOf(trial.after, live)

@@ -274,4 +274,3 @@ func (a *adopted) updates() {
 	a.expectSettled()
 	a.expectEmpty()
 }
-
