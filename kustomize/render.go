@@ -168,7 +168,7 @@ func userBaseProblems(t *regions.Topology, base fs.FS) []error {
 	var errs []error
 	s := t.Spec
 	if base == nil {
-		errs = append(errs, fmt.Errorf("spec.base: profile %s has no manifests of its own; name your kustomize directory", s.Profile))
+		errs = append(errs, fmt.Errorf("spec.base: profile %s has no manifests of its own here; name your kustomize directory", s.Profile))
 	}
 	ignored := func(field string, set bool) {
 		if set {

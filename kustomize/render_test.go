@@ -162,10 +162,10 @@ func TestRenderRefusesWhatItWouldIgnore(t *testing.T) {
 		base     fs.FS
 		want     string
 	}{
-		"a base beside the profile's own": {"three", func(top *regions.Topology) { top.Spec.Base = "./base" }, nil, "spec.base: profile cockroachdb brings its own"},
-		"TLS":                             {"three", func(top *regions.Topology) { top.Spec.TLS.Mode = "builtin" }, nil, `spec.tls.mode: "builtin"`},
-		"TLS left open":                   {"three", func(top *regions.Topology) { top.Spec.TLS.Mode = "" }, nil, "spec.tls.mode"},
-		"a network mode":                  {"three", func(top *regions.Topology) { top.Spec.Network.Mode = "mcs" }, nil, `spec.network.mode: "mcs"`},
+		"a base that is not there": {"three", func(top *regions.Topology) { top.Spec.Base = "./base" }, nil, "spec.base: profile cockroachdb has no manifests of its own here"},
+		"TLS":                      {"three", func(top *regions.Topology) { top.Spec.TLS.Mode = "builtin" }, nil, `spec.tls.mode: "builtin"`},
+		"TLS left open":            {"three", func(top *regions.Topology) { top.Spec.TLS.Mode = "" }, nil, "spec.tls.mode"},
+		"a network mode":           {"three", func(top *regions.Topology) { top.Spec.Network.Mode = "mcs" }, nil, `spec.network.mode: "mcs"`},
 		"a set per zone, without zones": {"three", func(top *regions.Topology) {
 			top.Spec.Locality.Zone, top.Spec.Regions[1].Clusters[0].Zones = "statefulSetPerZone", nil
 		}, nil, "cluster usw1 declares no zones"},

@@ -72,7 +72,7 @@ func (a *app) adopt(ctx context.Context, o adoption) error {
 		return invalidInput{err}
 	}
 	if err := a.find(ctx, clusters); err != nil {
-		return err
+		return err // of all clusters: those that gave no answer
 	}
 	result, err := adopt.Files(clusters, o.options)
 	if err != nil {
