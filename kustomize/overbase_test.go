@@ -15,7 +15,7 @@ func TestEachClusterGetsItsOwnPartOfTheBase(t *testing.T) {
 		"kustomization.yaml":               plain("resources: [db.yaml, service.yaml]\n"),
 		"db.yaml":                          named("db"),
 		"service.yaml":                     plain("apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {clusterIP: None, selector: {app: db}}\n"),
-		"clusters/use1/kustomization.yaml": plain("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [more.yaml]\npatches: [{target: {kind: StatefulSet}, patch: '[{op: add, path: /spec/template/spec/containers/0/args, value: [--region=use1]}]'}]\n"),
+		"clusters/use1/kustomization.yaml": plain("apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nresources: [more.yaml]\npatches: [{target: {kind: StatefulSet}, patch: '[{\"op\": \"add\", \"path\": \"/spec/template/spec/containers/0/args\", \"value\": [\"--region=use1\"]}]'}]\n"),
 		"clusters/use1/more.yaml":          plain("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n"),
 	}
 	top := topology(t, "three")
