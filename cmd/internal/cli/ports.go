@@ -69,7 +69,7 @@ func (p objectsPort) Apply(ctx context.Context, cluster string, object map[strin
 	default:
 		_, err = c.Apply(ctx, object, kube.ApplyOptions{Manager: kube.ManagerQuorate, TakeOver: over.Equal, Force: over.Managers})
 	}
-	if err == nil && takeOver {
+	if err == nil && over.Equal {
 		err = c.Relieve(ctx, planner.RefOf(object), p.w.scopes[cluster].TakeFrom)
 	}
 	return changed(err)

@@ -107,7 +107,7 @@ func (b *bank) scales() {
 	}
 	b.write(func(s *settings) { s.Replicas["euw1"] = 4 })
 	b.apply()
-	owned := slices.ContainsFunc(b.set("euw1").ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
+	owned := slices.ContainsFunc(b.statefulSet("euw1").ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == "quorate-rollout" && strings.Contains(string(entry.FieldsV1.GetRawBytes()), "f:replicas")
 	})
 	if !owned {
@@ -124,7 +124,7 @@ func partition(set *appsv1.StatefulSet) int32 {
 	return 0
 }
 
-func (b *bank) set(cluster string) *appsv1.StatefulSet {
+func (b *bank) statefulSet(cluster string) *appsv1.StatefulSet {
 	b.t.Helper()
 	set, err := b.sandbox.clients[cluster].AppsV1().StatefulSets(b.settings.Name).Get(b.t.Context(), b.settings.Name, metav1.GetOptions{})
 	if err != nil {
@@ -138,14 +138,14 @@ func (b *bank) set(cluster string) *appsv1.StatefulSet {
 func (b *bank) releases() {
 	b.t.Helper()
 	b.expect(0, "release", "us-east1", "--auto-approve")
-	set := b.set("use1")
+	set := b.statefulSet("use1")
 	if *set.Spec.Replicas != 3 || partition(set) != 0 || b.hold("use1") != "released" || b.hold("usw1") != "held" {
 		b.t.Errorf("after a release: %d replicas, partition %d, %s", *set.Spec.Replicas, partition(set), b.hold("use1"))
 	}
 	b.expectEmpty()
 	b.waitsUntilAvailable(set)
 	b.expect(0, "release", "--take-back", "use1", "--auto-approve")
-	if set := b.set("use1"); *set.Spec.Replicas != 3 || partition(set) != 3 || b.hold("use1") != "held" {
+	if set := b.statefulSet("use1"); *set.Spec.Replicas != 3 || partition(set) != 3 || b.hold("use1") != "held" {
 		b.t.Errorf("after a taking back: %d replicas, partition %d", *set.Spec.Replicas, partition(set))
 	}
 	b.expectEmpty()
@@ -157,7 +157,7 @@ func (b *bank) waitsUntilAvailable(written *appsv1.StatefulSet) {
 	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
 	defer cancel()
 	for {
-		if set := b.set("use1"); set.Status.ObservedGeneration >= written.Generation && set.Status.AvailableReplicas == 3 {
+		if set := b.statefulSet("use1"); set.Status.ObservedGeneration >= written.Generation && set.Status.AvailableReplicas == 3 {
 			return
 		}
 		select {
