@@ -42,12 +42,16 @@ func (b *builder) refuseConflicts(s site, o regions.ObjectState) {
 		if slices.Contains(forced, manager) {
 			continue
 		}
+		hint := fmt.Sprintf("to put the overlay's value back, over this manager alone: quorate apply --force-manager %s; to keep the other value, write it into the topology or the base; to look closer: %s",
+			shellWord(manager), kubectlGet(s.cluster, o.Ref))
+		if manager == RolloutManager {
+			hint = "runs of quorate step these fields themselves: leave them out of the base"
+		}
 		b.refuse(Refusal{
 			Code: "conflict", Cluster: s.cluster.Name,
 			Message: fmt.Sprintf("%s: %s: %s is set by field manager %q to another value%s",
 				s.cluster.Name, o.Ref, strings.Join(conflictFields(o.Conflicts, manager), ", "), manager, since(o.Conflicts, manager)),
-			Hint: fmt.Sprintf("to put the overlay's value back, over this manager alone: quorate apply --force-manager %s; to keep the other value, write it into the topology or the base; to look closer: %s",
-				shellWord(manager), kubectlGet(s.cluster, o.Ref)),
+			Hint: hint,
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"quorate.dev/quorate/regions"
 )
@@ -21,6 +22,19 @@ func compareOne(t *testing.T, c *Cluster, namespace string, object map[string]an
 		t.Fatal(err)
 	}
 	return states[0]
+}
+
+// undated are conflicts without their times, which must be there.
+func undated(t *testing.T, conflicts []regions.FieldConflict) []regions.FieldConflict {
+	t.Helper()
+	out := slices.Clone(conflicts)
+	for i := range out {
+		if out[i].Time.IsZero() {
+			t.Errorf("%v has no time", out[i])
+		}
+		out[i].Time = time.Time{}
+	}
+	return out
 }
 
 func configMap(namespace, name string, data map[string]any) map[string]any {
@@ -67,7 +81,7 @@ func TestCompareBesideKubectl(t *testing.T) {
 	}
 	changed := compareOne(t, c, namespace, setImage(database(namespace, 3), "example.com/db:v2"))
 	want := []regions.FieldConflict{{Manager: "kubectl", Field: `.spec.template.spec.containers[name="db"].image`}}
-	if !slices.Equal(changed.Conflicts, want) {
+	if !slices.Equal(undated(t, changed.Conflicts), want) {
 		t.Errorf("conflicts %v, want %v", changed.Conflicts, want)
 	}
 	if got := changed.After["spec"].(map[string]any)["replicas"]; got != int64(2) {

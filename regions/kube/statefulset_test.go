@@ -233,7 +233,7 @@ func TestOwningTheStrategyType(t *testing.T) {
 	}
 	s := compareOne(t, c, namespace, withType("OnDelete"))
 	want := []regions.FieldConflict{{Manager: ManagerRollout, Field: ".spec.updateStrategy.type"}}
-	if !slices.Equal(s.Conflicts, want) {
+	if !slices.Equal(undated(t, s.Conflicts), want) {
 		t.Errorf("an overlay that says OnDelete: conflicts %v, want %v", s.Conflicts, want)
 	}
 	for _, strategy := range []string{"RollingUpdate", ""} { // naming it and leaving it out again
