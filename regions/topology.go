@@ -14,8 +14,8 @@ const (
 // Topology is a whole deployment: one stateful system over many clusters in
 // many regions, as declared in one file. Parse returns it with defaults filled in.
 type Topology struct {
-	APIVersion string   `yaml:"apiVersion" json:"apiVersion"`
-	Kind       string   `yaml:"kind" json:"kind"`
+	APIVersion string   `yaml:"apiVersion" json:"apiVersion"` // the version of the format
+	Kind       string   `yaml:"kind" json:"kind"`             // always Topology
 	Metadata   Metadata `yaml:"metadata" json:"metadata"`
 	Spec       Spec     `yaml:"spec" json:"spec"`
 }
@@ -23,7 +23,7 @@ type Topology struct {
 // Metadata names the deployment. The name becomes the StatefulSet's name of a
 // profile with one pool, so it is at most 52 characters (kubernetes/kubernetes#64023).
 type Metadata struct {
-	Name string `yaml:"name" json:"name"`
+	Name string `yaml:"name" json:"name"` // a DNS label that begins with a letter (RFC 1035)
 }
 
 // Spec is the body of a topology.
@@ -40,7 +40,7 @@ type Spec struct {
 	// Container names the container that Image replaces in a base of the user's
 	// own; it may be left out where the StatefulSet has only one container.
 	Container string    `yaml:"container,omitempty" json:"container,omitempty"`
-	Namespace string    `yaml:"namespace,omitempty" json:"namespace,omitempty"`
+	Namespace string    `yaml:"namespace,omitempty" json:"namespace,omitempty"` // of all clusters that name none; default: the deployment's name
 	Storage   Storage   `yaml:"storage,omitempty" json:"storage,omitzero"`
 	Resources Resources `yaml:"resources,omitempty" json:"resources,omitzero"`
 	Survive   Survive   `yaml:"survive,omitempty" json:"survive,omitzero"`
@@ -68,9 +68,9 @@ type Resources struct {
 // Survive is what the deployment promises. Failure is kept at rest, and a
 // layout that cannot keep it is invalid; WhileUpdating is kept at every step of a run.
 type Survive struct {
-	Failure       Failure `yaml:"failure,omitempty" json:"failure,omitempty"`
-	Voters        int     `yaml:"voters,omitempty" json:"voters,omitempty"`
-	WhileUpdating Failure `yaml:"whileUpdating,omitempty" json:"whileUpdating,omitempty"`
+	Failure       Failure `yaml:"failure,omitempty" json:"failure,omitempty"`             // none | node | zone | region; default: the strongest that the layout survives
+	Voters        int     `yaml:"voters,omitempty" json:"voters,omitempty"`               // members of a quorum; default: by the model and the promise
+	WhileUpdating Failure `yaml:"whileUpdating,omitempty" json:"whileUpdating,omitempty"` // none | node | zone | region; default: computed from the layout
 	// Model names the survival arithmetic. A profile brings its own; the generic
 	// profile needs it for any promise other than none.
 	Model Model `yaml:"model,omitempty" json:"model,omitempty"`
@@ -95,8 +95,8 @@ type Locality struct {
 
 // DNS is the zone in which every replica has a name, and who serves it.
 type DNS struct {
-	Zone string `yaml:"zone,omitempty" json:"zone,omitempty"`
-	TTL  string `yaml:"ttl,omitempty" json:"ttl,omitempty"` // a Go duration of whole seconds
+	Zone string `yaml:"zone,omitempty" json:"zone,omitempty"` // in lower case, without a final dot
+	TTL  string `yaml:"ttl,omitempty" json:"ttl,omitempty"`   // a Go duration of whole seconds
 	// Publish lists what makes the records true.
 	Publish []Publisher `yaml:"publish,omitempty" json:"publish,omitempty"`
 	// Authorities are the standing name servers (host:port) that quorate itself
@@ -159,20 +159,20 @@ type Canary struct {
 
 // Region holds the clusters of one region.
 type Region struct {
-	Name     string    `yaml:"name" json:"name"`
-	Clusters []Cluster `yaml:"clusters" json:"clusters"`
+	Name     string    `yaml:"name" json:"name"`         // a DNS label, unique among regions and clusters
+	Clusters []Cluster `yaml:"clusters" json:"clusters"` // at least one
 }
 
 // Cluster is one Kubernetes cluster.
 type Cluster struct {
-	Name      string `yaml:"name" json:"name"`
-	Context   string `yaml:"context,omitempty" json:"context,omitempty"` // kubeconfig context; default: the cluster's name
-	Namespace string `yaml:"namespace,omitempty" json:"namespace,omitempty"`
-	Replicas  int    `yaml:"replicas,omitempty" json:"replicas,omitempty"`
+	Name      string `yaml:"name" json:"name"`                               // a DNS label, unique among regions and clusters
+	Context   string `yaml:"context,omitempty" json:"context,omitempty"`     // kubeconfig context; default: the cluster's name
+	Namespace string `yaml:"namespace,omitempty" json:"namespace,omitempty"` // default: the deployment's
+	Replicas  int    `yaml:"replicas,omitempty" json:"replicas,omitempty"`   // in this cluster
 	// Pools gives the replicas of each StatefulSet, instead of Replicas, for
 	// profiles with several.
 	Pools map[string]int `yaml:"pools,omitempty" json:"pools,omitempty"`
-	Zones []string       `yaml:"zones,omitempty" json:"zones,omitempty"`
+	Zones []string       `yaml:"zones,omitempty" json:"zones,omitempty"` // the nodes' label topology.kubernetes.io/zone
 	// DNSServers are fixed ClusterIPs of the authority, for pods that use it directly: those of
 	// its Service, at most one for each IP family, where the authority runs inside the cluster.
 	DNSServers []string `yaml:"dnsServers,omitempty" json:"dnsServers,omitempty"`

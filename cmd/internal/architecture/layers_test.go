@@ -33,7 +33,7 @@ type layer struct {
 func layers() []layer {
 	core := []string{"regions", "dns", "kustomize", "kustomize/profiles", "kustomize/lint", "planner"}
 	running := append(slices.Clone(core), "planner/journal", "planner/rollout", "planner/drill")
-	all := append(slices.Clone(running), "cmd/internal/*", "regions/*", "kustomize/*", "dns/*")
+	all := append(slices.Clone(running), "docs/schema", "cmd/internal/*", "regions/*", "kustomize/*", "dns/*")
 	return []layer{
 		{"regions", pure, nil},
 		{"regions/edit", pure, []string{"regions"}},
@@ -58,6 +58,7 @@ func layers() []layer {
 		{"planner/rollout/*", support, running},
 		{"planner/*", support, core},
 
+		{"docs/schema", pure, nil},
 		{"cmd/quorate", command, []string{"cmd/internal/cli"}},
 		{"cmd/internal/architecture", support, nil},
 		{"cmd/internal/e2e/...", support, []string{"..."}},

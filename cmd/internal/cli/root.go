@@ -52,8 +52,8 @@ func newRoot(p *process) *cobra.Command {
 	flags.String("state-dir", "", "`directory` of run journals (default: $XDG_STATE_HOME/quorate, else ~/.local/state/quorate)")
 	root.AddCommand(
 		a.validateCommand(), a.renderCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.dnsCommand(),
-		a.versionCommand(), a.initCommand(), a.scaleCommand(), a.releaseCommand(), a.adoptCommand(), a.completionCommand(),
-		a.manCommand(),
+		a.versionCommand(), a.initCommand(), a.scaleCommand(), a.releaseCommand(), a.adoptCommand(),
+		a.completionCommand(), a.manCommand(), a.schemaCommand(),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true // completionCommand has examples
 	a.addCompletions(root)
