@@ -75,9 +75,9 @@ func commandLine(container map[string]any) string {
 }
 
 var (
-	startCommand  = regexp.MustCompile(`(^|[\s/])cockroach start( |$)|^start .*--join`)                //nolint:gochecknoglobals // constant
-	advertiseFlag = regexp.MustCompile(`--advertise-(?:host|addr)[= ]("[^"]*"|\S*\$\([^)]*\)\S*|\S+)`) //nolint:gochecknoglobals // constant
-	portFlag      = regexp.MustCompile(`--(?:port|listen-addr|sql-addr|advertise-port)[= ](\S+)`)      //nolint:gochecknoglobals // constant
+	startCommand  = regexp.MustCompile(`(^|[\s/])cockroach start( |$)|^start .*--join`)
+	advertiseFlag = regexp.MustCompile(`--advertise-(?:host|addr)[= ]("[^"]*"|\S*\$\([^)]*\)\S*|\S+)`)
+	portFlag      = regexp.MustCompile(`--(?:port|listen-addr|sql-addr|advertise-port)[= ](\S+)`)
 )
 
 func startsCockroach(line string) bool { return startCommand.MatchString(line) }

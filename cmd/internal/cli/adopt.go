@@ -44,10 +44,9 @@ func (a *app) adoptCommand() *cobra.Command {
 			"topology and a kustomize base that reproduce it; then it shows the plan that takes it over: whose fields become\n" +
 			"quorate's, what differs, what is recorded. Approved, the plan is run; no pod restarts by it. Secrets are neither\n" +
 			"read nor copied. Files that are there already are never overwritten. The same command again goes on where it stopped.",
-		Example: "  quorate adopt --cluster use1=prod-east@us-east1 --cluster usw1=prod-west@us-west1 \\\n" +
-			"    --namespace use1=us-east1 --namespace usw1=us-west1 --zone bank.db.example.com --output-dir bank\n" +
-			"  quorate adopt … --auto-approve            # where nobody can be asked\n" +
-			"  quorate plan -f bank/topology.yaml        # afterwards: nothing to do",
+		Example: "  quorate adopt --cluster use1=prod-east@us-east1 --cluster usw1=prod-west@us-west1 --namespace bank --zone bank.db.example.com -o bank\n" +
+			"  quorate adopt --cluster use1=prod-east@us-east1 --zone bank.db.example.com --auto-approve  # where nobody can be asked\n" +
+			"  quorate plan -f bank/topology.yaml  # afterwards: nothing to do",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.adopt(cmd.Context(), o) },
 	}
@@ -129,11 +128,12 @@ func unadoptable(err error) error {
 	if !errors.As(err, &unfit) {
 		return invalidInput{err}
 	}
-	text := "it cannot be adopted as it is (nothing was written or changed):"
+	var text strings.Builder
+	text.WriteString("it cannot be adopted as it is (nothing was written or changed):")
 	for _, problem := range unfit.Problems.Errors {
-		text += "\n  " + problem.Error()
+		text.WriteString("\n  " + problem.Error())
 	}
-	return unsafePlan{errors.New(text)}
+	return unsafePlan{errors.New(text.String())}
 }
 
 // places reads the clusters and namespaces; all problems come together.

@@ -41,14 +41,10 @@ func (a *app) find(ctx context.Context, clusters []adopt.Cluster) error {
 // lookTakingOver loads the deployment that was written and asks every cluster about it, as one whose objects other
 // field managers made and shall own no more.
 func (a *app) lookTakingOver(ctx context.Context, managers []string) (*wired, []planner.Observation, error) {
-	w, err := a.ready()
-	if err != nil {
-		return nil, nil, err
-	}
-	for name, scope := range w.scopes {
-		scope.TakeFrom = managers
-		w.scopes[name] = scope
-	}
-	observed, err := w.observe(ctx, true)
-	return w, observed, err
+	return a.look(ctx, true, func(w *wired) {
+		for name, scope := range w.scopes {
+			scope.TakeFrom = managers
+			w.scopes[name] = scope
+		}
+	})
 }

@@ -22,22 +22,22 @@ import (
 
 // stray is a database that others made, and that quorate takes over.
 type stray struct {
-	name, set string
-	manifests string   // below the module's manifests, or a file of testdata/adopt
-	manager   string   // of the fields: kubectl's own by client-side apply, or a server-side one
-	profile   string   // that is to be recognised
-	flags     []string // of adopt
-	image     string   // with the tag that it runs
-	after     string   // the tag of the upgrade
+	name, pool string
+	manifests  string   // below the module's manifests, or a file of testdata/adopt
+	manager    string   // of the fields: kubectl's own by client-side apply, or a server-side one
+	profile    string   // that is to be recognised
+	flags      []string // of adopt
+	image      string   // with the tag that it runs
+	after      string   // the tag of the upgrade
 }
 
 var strays = []stray{
-	{name: "cockroachdb", set: "cockroachdb", manager: "kubectl-client-side-apply", profile: "generic", image: "cockroachdb/cockroach:latest-v24.1", after: "v24.2.0"},
-	{name: "cassandra", set: "cassandra", manager: "kubectl-client-side-apply", profile: "generic", image: "gcr.io/google-samples/cassandra:v13", after: "v14"},
-	{name: "etcd", set: "etcd", manager: "kubectl-client-side-apply", profile: "generic", flags: []string{"--model", "quorum-group"}, image: "registry.k8s.io/etcd:", after: "3.9.9-0"},
-	{name: "zookeeper", set: "zoo", manager: "kubectl-client-side-apply", profile: "generic", flags: []string{"--model", "quorum-group"}, image: "openjdk:8-jre", after: "9-jre"},
-	{name: "multiregion", set: "cockroachdb", manifests: "multiregion.yaml", manager: "kubectl-client-side-apply", profile: "cockroachdb", image: "cockroachdb/cockroach:v25.4.0", after: "v25.4.1"},
-	{name: "helm", set: "bank-cockroachdb", manifests: "helm.yaml", manager: "helm", profile: "cockroachdb", image: "cockroachdb/cockroach:v25.4.0", after: "v25.4.1"},
+	{name: "cockroachdb", pool: "cockroachdb", manager: "kubectl-client-side-apply", profile: "generic", image: "cockroachdb/cockroach:latest-v24.1", after: "v24.2.0"},
+	{name: "cassandra", pool: "cassandra", manager: "kubectl-client-side-apply", profile: "generic", image: "gcr.io/google-samples/cassandra:v13", after: "v14"},
+	{name: "etcd", pool: "etcd", manager: "kubectl-client-side-apply", profile: "generic", flags: []string{"--model", "quorum-group"}, image: "registry.k8s.io/etcd:", after: "3.9.9-0"},
+	{name: "zookeeper", pool: "zoo", manager: "kubectl-client-side-apply", profile: "generic", flags: []string{"--model", "quorum-group"}, image: "openjdk:8-jre", after: "9-jre"},
+	{name: "multiregion", pool: "cockroachdb", manifests: "multiregion.yaml", manager: "kubectl-client-side-apply", profile: "cockroachdb", image: "cockroachdb/cockroach:v25.4.0", after: "v25.4.1"},
+	{name: "helm", pool: "bank-cockroachdb", manifests: "helm.yaml", manager: "helm", profile: "cockroachdb", image: "cockroachdb/cockroach:v25.4.0", after: "v25.4.1"},
 }
 
 // TestAdopt: databases that others made are taken over without a restart, have nothing left to do then, and are
@@ -96,7 +96,7 @@ func (a *adopted) made(module string) {
 	}
 	if a.profile == "cockroachdb" {
 		a.await("running", func(pod corev1.Pod) bool { return pod.Status.Phase == corev1.PodRunning })
-		a.kubectl("use1", "", "exec", a.set+"-0", "--", "cockroach", "init", "--insecure", "--host=localhost")
+		a.kubectl("use1", "", "exec", a.pool+"-0", "--", "cockroach", "init", "--insecure", "--host=localhost")
 	}
 	a.await("ready", func(pod corev1.Pod) bool { return !unsettled(pod) })
 }
@@ -116,7 +116,7 @@ func (a *adopted) manifest(module, cluster string) string {
 	}
 	var joins []string
 	for _, c := range clusterNames {
-		joins = append(joins, a.set+"-0."+a.set+"."+a.namespaces[c]+".svc.cluster.local:26257")
+		joins = append(joins, a.pool+"-0."+a.pool+"."+a.namespaces[c]+".svc.cluster.local:26257")
 	}
 	var docs []string
 	for _, file := range files {
@@ -160,7 +160,7 @@ func (a *adopted) pods(ctx context.Context) (map[string]corev1.Pod, error) {
 			return nil, err
 		}
 		for _, pod := range list.Items {
-			if pod.Name == a.set+"-0" {
+			if pod.Name == a.pool+"-0" {
 				out[cluster] = pod
 			}
 		}
@@ -218,7 +218,7 @@ func (a *adopted) adopts() {
 		if db := record.Data["database.json"]; !strings.Contains(db, `"installed"`) || strings.Contains(db, `"clusterID"`) != (a.profile == "cockroachdb") {
 			a.t.Errorf("%s: the record says of the database: %s", cluster, db)
 		}
-		set, err := a.sandbox.clients[cluster].AppsV1().StatefulSets(a.namespaces[cluster]).Get(a.t.Context(), a.set, metav1.GetOptions{})
+		set, err := a.sandbox.clients[cluster].AppsV1().StatefulSets(a.namespaces[cluster]).Get(a.t.Context(), a.pool, metav1.GetOptions{})
 		if err != nil {
 			a.t.Fatal(err)
 		}
@@ -259,7 +259,7 @@ func (a *adopted) updates() {
 		recorded.Close()
 		var want []string
 		for _, cluster := range clusterNames {
-			want = append(want, fmt.Sprintf("%s/%s-0", cluster, a.set))
+			want = append(want, fmt.Sprintf("%s/%s-0", cluster, a.pool))
 		}
 		if order := recorded.Judge(a.t, a.journals()[before:]); !slices.Equal(order, want) {
 			a.t.Errorf("replicas were updated in the order %v, want %v", order, want)
