@@ -32,7 +32,7 @@ type layer struct {
 // their place: the design named them.
 func layers() []layer {
 	core := []string{"regions", "dns", "kustomize", "kustomize/profiles", "kustomize/lint", "planner"}
-	running := append(slices.Clone(core), "planner/journal", "planner/rollout", "planner/drill")
+	running := append(slices.Clone(core), "planner/journal", "planner/rollout", "planner/drill", "planner/access", "planner/preflight")
 	all := append(slices.Clone(running), "docs/schema", "cmd/internal/*", "regions/*", "kustomize/*", "dns/*")
 	return []layer{
 		{"regions", pure, nil},
@@ -52,6 +52,8 @@ func layers() []layer {
 		{"dns/*", adapter, []string{"regions", "dns"}},
 
 		{"planner", pure, []string{"regions", "dns", "kustomize"}},
+		{"planner/access", pure, []string{"regions"}},
+		{"planner/preflight", pure, []string{"regions"}},
 		{"planner/journal", engine, []string{"planner"}},
 		{"planner/rollout", engine, append(slices.Clone(core), "planner/journal")},
 		{"planner/drill", engine, append(slices.Clone(core), "planner/journal", "planner/rollout")},

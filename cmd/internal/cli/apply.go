@@ -66,6 +66,9 @@ func (a *app) apply(ctx context.Context, o planOptions, approved bool) error {
 	if err := a.announce(plan); err != nil {
 		return err
 	}
+	if err := a.permitted(ctx, w, observed, plan); err != nil {
+		return err
+	}
 	if err := runnable(plan); err != nil || plan.Empty() {
 		return err
 	}

@@ -128,7 +128,8 @@ func (a *app) makePlan(ctx context.Context, o planOptions) (*planner.Plan, plann
 		return nil, planner.Input{}, err
 	}
 	in := w.input(observed)
-	return planner.Build(in), in, nil
+	plan := planner.Build(in)
+	return plan, in, a.foresee(ctx, w, observed, plan)
 }
 
 func (a *app) printPlan(plan *planner.Plan) error {
