@@ -75,6 +75,14 @@ func (b *needs) slices() {
 	b.here("the addresses behind the names", discovery, "endpointslices", "", "list", "watch")
 }
 
+// ground: what the cluster offers (regions/kube/ground.go).
+func (b *needs) ground() {
+	b.add("the StorageClasses", true, "storage.k8s.io", "storageclasses", "", "", "list")
+	b.add("what other pods leave free", true, core, "pods", "", "", "list")
+	b.add("the quotas", true, core, "resourcequotas", b.site.Namespace, "", "list")
+	b.add("the limits", true, core, "limitranges", b.site.Namespace, "", "list")
+}
+
 func (b *needs) read() {
 	b.state()
 	if b.site.Serves {

@@ -95,7 +95,9 @@ func (c *Cluster) ask(ctx context.Context, r regions.Right, lacking map[regions.
 
 // gives tells whether a rule gives a right (k8s.io/component-helpers, auth/rbac/validation).
 func gives(rule authorizationv1.ResourceRule, r regions.Right) bool {
-	has := func(list []string, value string) bool { return slices.Contains(list, "*") || slices.Contains(list, value) }
+	has := func(list []string, value string) bool {
+		return slices.Contains(list, "*") || slices.Contains(list, value)
+	}
 	_, sub, isSub := strings.Cut(r.Resource, "/")
 	resource := has(rule.Resources, r.Resource) || isSub && slices.Contains(rule.Resources, "*/"+sub)
 	named := len(rule.ResourceNames) == 0 || r.Name != "" && slices.Contains(rule.ResourceNames, r.Name)

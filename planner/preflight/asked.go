@@ -1,0 +1,80 @@
+package preflight
+
+import (
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Asked is what replicas of a pool's StatefulSet ask for, read from the overlay's objects. A pool without a
+// StatefulSet asks for nothing.
+func Asked(objects []map[string]any, pool string, replicas int) (Pool, error) {
+	out := Pool{Name: pool, Replicas: replicas}
+	for _, object := range objects {
+		metadata, _ := object["metadata"].(map[string]any)
+		if object["kind"] != "StatefulSet" || metadata["name"] != pool {
+			continue
+		}
+		var set appsv1.StatefulSet
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, &set); err != nil {
+			return out, fmt.Errorf("read it: %w", err)
+		}
+		out.take(&set)
+	}
+	return out, nil
+}
+
+func (p *Pool) take(set *appsv1.StatefulSet) {
+	template := set.Spec.Template.Spec
+	for i := range template.Containers {
+		r := requests(&template.Containers[i])
+		limits := template.Containers[i].Resources.Limits
+		p.Containers = append(p.Containers, r)
+		p.CPU, p.Memory = p.CPU+r.CPU, p.Memory+r.Memory
+		p.Limits.CPU += limits.Cpu().MilliValue()
+		p.Limits.Memory += limits.Memory().Value()
+	}
+	for i := range template.InitContainers { // they run one after the other, before the containers
+		r := requests(&template.InitContainers[i])
+		p.CPU, p.Memory = max(p.CPU, r.CPU), max(p.Memory, r.Memory)
+	}
+	p.OnePerNode = onePerNode(&template)
+	for _, c := range set.Spec.VolumeClaimTemplates {
+		claim := Claim{Name: c.Name, Size: c.Spec.Resources.Requests.Storage().Value()}
+		if c.Spec.StorageClassName != nil {
+			claim.Class = *c.Spec.StorageClassName
+		}
+		p.Claims = append(p.Claims, claim)
+	}
+}
+
+// requests are those of a container; a limit without a request is one too (kubernetes.io, "Resource
+// Management for Pods and Containers").
+func requests(c *corev1.Container) Sizes {
+	value := func(name corev1.ResourceName, of func(corev1.ResourceList) int64) int64 {
+		if _, named := c.Resources.Requests[name]; named {
+			return of(c.Resources.Requests)
+		}
+		return of(c.Resources.Limits)
+	}
+	return Sizes{
+		CPU:    value(corev1.ResourceCPU, func(l corev1.ResourceList) int64 { return l.Cpu().MilliValue() }),
+		Memory: value(corev1.ResourceMemory, func(l corev1.ResourceList) int64 { return l.Memory().Value() }),
+	}
+}
+
+// onePerNode: a required anti-affinity by host name. Its selector is taken to choose the pool's own
+// pods, as it does in every common manifest.
+func onePerNode(template *corev1.PodSpec) bool {
+	if template.Affinity == nil || template.Affinity.PodAntiAffinity == nil {
+		return false
+	}
+	for _, term := range template.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution {
+		if term.TopologyKey == corev1.LabelHostname {
+			return true
+		}
+	}
+	return false
+}
