@@ -37,6 +37,8 @@ type Site struct {
 	Serves bool
 	// Execs tells that the profile has commands to be run in replicas.
 	Execs bool
+	// AsksZoneCopy tells that replicas learn their zones from labels that the server copies to pods.
+	AsksZoneCopy bool
 	// CreatesNamespace tells that the namespace does not exist yet.
 	CreatesNamespace bool
 	// Recorded tells that the deployment has a record here, so that others need not be looked for.

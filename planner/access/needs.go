@@ -94,6 +94,10 @@ func (b *needs) read() {
 // write: the overlay's objects, by server-side apply. A PATCH that makes an object is authorized a
 // second time, as a create by the object's name.
 func (b *needs) write(removes bool) {
+	if b.site.AsksZoneCopy {
+		b.add("a dry run of a pod, by which the server shows whether it copies zones to pods; without it that is believed",
+			true, core, "pods", b.site.Namespace, "", "create")
+	}
 	b.objects(func(p place) []string {
 		switch {
 		case p.kind == "Namespace" && !b.site.CreatesNamespace:

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,22 @@ func (j *judge) version() {
 			"upgrade the cluster, or set locality.zone to none")
 	default:
 		j.say(OK, check, "Kubernetes "+version, "")
+	}
+}
+
+// zoneCopy: a server that is new enough may have the feature switched off.
+func (j *judge) zoneCopy() {
+	const check = "zone-copy"
+	switch {
+	case !j.settings.ZoneLabels:
+	case j.site.ZoneCopy == regions.ZoneNotCopied:
+		j.say(Failed, check, "the API server does not copy a node's zone to its pods, which locality.zone podLabel needs",
+			"switch feature gate PodTopologyLabelsAdmission and admission plugin PodTopologyLabels on, or choose another locality.zone")
+	case j.site.ZoneCopy == regions.ZoneCopied:
+		j.say(OK, check, "the API server copies zones to pods", "")
+	default:
+		j.say(Warning, check, "whether the API server copies zones to pods is not known: "+cmp.Or(j.site.ZoneCopyUnknown, "it was not asked"),
+			"make sure that feature gate PodTopologyLabelsAdmission is on (it is by default since v1.35)")
 	}
 }
 
@@ -132,7 +149,7 @@ func (j *judge) quotas() {
 		}
 	}
 	if !failed {
-		j.say(OK, check, fmt.Sprintf("%d quotas leave enough", len(j.site.Ground.Quotas)), "")
+		j.say(OK, check, noneOr("quotas leave enough", "no quota in the namespace", len(j.site.Ground.Quotas)), "")
 	}
 }
 
@@ -180,7 +197,7 @@ func (j *judge) limits() {
 		}
 	}
 	if !failed {
-		j.say(OK, check, fmt.Sprintf("%d limits allow the requests", len(j.site.Ground.Limits)), "")
+		j.say(OK, check, noneOr("limits allow the requests", "no limit in the namespace", len(j.site.Ground.Limits)), "")
 	}
 }
 
@@ -193,4 +210,12 @@ func shown(resource string, n int64) string {
 		return fmt.Sprintf("%dMi", n>>20)
 	}
 	return fmt.Sprint(n)
+}
+
+// noneOr says what many of something do, or that there is none.
+func noneOr(many, none string, count int) string {
+	if count == 0 {
+		return none
+	}
+	return "the " + many
 }

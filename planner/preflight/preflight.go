@@ -58,6 +58,9 @@ type Site struct {
 	PodCIDRs []string // declared
 	Pools    []Pool
 	Ground   regions.Ground
+	// ZoneCopy tells whether the API server copies zones to pods, and ZoneCopyUnknown why that is not known.
+	ZoneCopy        regions.ZoneCopy
+	ZoneCopyUnknown string
 	// Mode is what the credentials must have the rights for, and Lacking those that they lack, as phrases.
 	Mode    string
 	Lacking []string
@@ -75,6 +78,7 @@ func Judge(s Settings, sites []Site) []Finding {
 	for _, site := range sites {
 		j.site = site
 		j.version()
+		j.zoneCopy()
 		j.rights()
 		j.classes()
 		j.zones()

@@ -19,7 +19,7 @@ func sound() []Site {
 			nodes = append(nodes, regions.NodeRoom{Name: name + zone, Zone: name + "-" + zone, PodCIDRs: []string{cidr}, CPU: 4000, Memory: 16 << 30, Pods: 110})
 		}
 		return Site{
-			Cluster: name, Mode: "apply", Zones: []string{name + "-a", name + "-b", name + "-c"},
+			ZoneCopy: regions.ZoneCopied, Cluster: name, Mode: "apply", Zones: []string{name + "-a", name + "-b", name + "-c"},
 			Pools: []Pool{{
 				Name: "db", Replicas: 3, CPU: 2000, Memory: 8 << 30, Limits: Sizes{2000, 8 << 30}, Containers: []Sizes{{2000, 8 << 30}},
 				OnePerNode: true, Claims: []Claim{{"data", "fast", 100 << 30}},
@@ -51,15 +51,17 @@ func TestVerdicts(t *testing.T) {
 		change func(a, b *Site)
 		want   []string // parts of what is not ok, in order
 	}{
-		"sound":            {func(*Site, *Site) {}, nil},
-		"too old":          {func(a, _ *Site) { a.Ground.ServerVersion = "v1.34.9" }, []string{"one/server-version failed: Kubernetes v1.34.9", "/version-skew warning"}},
-		"one minor apart":  {func(a, _ *Site) { a.Ground.ServerVersion = "v1.36.0-gke.1" }, nil},
-		"two minors apart": {func(a, _ *Site) { a.Ground.ServerVersion = "v1.35.1" }, []string{"/version-skew warning: the clusters have Kubernetes v1.35, v1.37"}},
-		"odd version":      {func(a, _ *Site) { a.Ground.ServerVersion = "x" }, []string{`one/server-version warning: version "x"`}},
-		"a right missing":  {func(a, _ *Site) { a.Lacking = []string{"get x"} }, []string{"one/rights failed: missing for apply: get x"}},
-		"no class":         {func(a, _ *Site) { a.Ground.StorageClasses = nil }, []string{"one/storage-class failed: StorageClass fast does not exist"}},
-		"no default":       {func(a, _ *Site) { a.Pools[0].Claims[0].Class = ""; a.Ground.StorageClasses[0].Default = false }, []string{"none is the default"}},
-		"the default":      {func(a, _ *Site) { a.Pools[0].Claims[0].Class = "" }, nil},
+		"sound":             {func(*Site, *Site) {}, nil},
+		"too old":           {func(a, _ *Site) { a.Ground.ServerVersion = "v1.34.9" }, []string{"one/server-version failed: Kubernetes v1.34.9", "/version-skew warning"}},
+		"zones not copied":  {func(a, _ *Site) { a.ZoneCopy = regions.ZoneNotCopied }, []string{"one/zone-copy failed"}},
+		"copying not known": {func(a, _ *Site) { a.ZoneCopy, a.ZoneCopyUnknown = "", "why" }, []string{"one/zone-copy warning: whether the API server copies zones to pods is not known: why"}},
+		"one minor apart":   {func(a, _ *Site) { a.Ground.ServerVersion = "v1.36.0-gke.1" }, nil},
+		"two minors apart":  {func(a, _ *Site) { a.Ground.ServerVersion = "v1.35.1" }, []string{"/version-skew warning: the clusters have Kubernetes v1.35, v1.37"}},
+		"odd version":       {func(a, _ *Site) { a.Ground.ServerVersion = "x" }, []string{`one/server-version warning: version "x"`}},
+		"a right missing":   {func(a, _ *Site) { a.Lacking = []string{"get x"} }, []string{"one/rights failed: missing for apply: get x"}},
+		"no class":          {func(a, _ *Site) { a.Ground.StorageClasses = nil }, []string{"one/storage-class failed: StorageClass fast does not exist"}},
+		"no default":        {func(a, _ *Site) { a.Pools[0].Claims[0].Class = ""; a.Ground.StorageClasses[0].Default = false }, []string{"none is the default"}},
+		"the default":       {func(a, _ *Site) { a.Pools[0].Claims[0].Class = "" }, nil},
 		"early, never growing": {func(a, _ *Site) {
 			a.Ground.StorageClasses[0].LateBinding, a.Ground.StorageClasses[0].Expandable = false, false
 		}, []string{"one/storage-class warning: fast (disks) binds", "one/storage-class warning: fast (disks) does not let"}},

@@ -20,7 +20,8 @@ func (d *deployment) site(c regions.Cluster) access.Site {
 	inside := d.topology.AuthorityInCluster() != nil
 	return access.Site{
 		Deployment: d.topology.Metadata.Name, Namespace: c.Namespace, Objects: d.desired[c.Name],
-		Inside: inside, Serves: !inside && len(d.topology.Spec.DNS.Authorities) == 0,
+		AsksZoneCopy: d.topology.Spec.Locality.Zone == "podLabel",
+		Inside:       inside, Serves: !inside && len(d.topology.Spec.DNS.Authorities) == 0,
 		Execs: hooks.Init != nil || hooks.ClusterID != nil || hooks.Gate != nil || hooks.Handover != nil,
 	}
 }
