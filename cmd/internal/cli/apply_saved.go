@@ -44,6 +44,9 @@ func (a *app) applySaved(ctx context.Context, file string) error {
 	if err := a.announce(plan); err != nil {
 		return err
 	}
+	if err := a.permitted(ctx, w, observed, plan); err != nil {
+		return err
+	}
 	if err := runnable(plan); err != nil || plan.Empty() {
 		return err
 	}

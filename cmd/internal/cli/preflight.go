@@ -37,7 +37,12 @@ func (a *app) preflight(ctx context.Context, mode access.Mode) error {
 	if !slices.Contains(access.Modes(), mode) {
 		return invalidInput{fmt.Errorf("--mode %q is not known: %s", mode, modeNames())}
 	}
-	w, observed, err := a.look(ctx, false)
+	w, err := a.ready()
+	if err != nil {
+		return err
+	}
+	w.surveys = true
+	observed, err := w.observe(ctx, false)
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,9 @@ func (a *app) release(ctx context.Context, names []string, takeBack, approved bo
 	if err := a.announce(plan); err != nil {
 		return err
 	}
+	if err := a.permitted(ctx, w, observed, plan); err != nil {
+		return err
+	}
 	if err := runnable(plan); err != nil || plan.Empty() {
 		return err
 	}

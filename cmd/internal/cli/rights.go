@@ -99,8 +99,8 @@ func (a *app) permitted(ctx context.Context, w *wired, observed []planner.Observ
 // foresee says of a plan which rights whoever applies it would lack, were it the one who plans. That is no failure: who
 // plans need not be who applies.
 func (a *app) foresee(ctx context.Context, w *wired, observed []planner.Observation, plan *planner.Plan) error {
-	if plan.Empty() && len(plan.Unreachable()) == 0 {
-		return nil
+	if w.readOnly || plan.Empty() && len(plan.Unreachable()) == 0 {
+		return nil // a review is a POST
 	}
 	if err := w.missingRights(ctx, access.Apply, observed); err != nil {
 		fmt.Fprintf(a.err, "these credentials could not apply the plan: %v\n", err)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"errors"
@@ -74,7 +75,11 @@ func (a *app) scale(ctx context.Context, targets []string, approved, planOnly bo
 	if err := a.announceEdit(change, plan, planOnly); err != nil {
 		return err
 	}
-	if err := runnable(plan); err != nil {
+	check := a.permitted
+	if planOnly {
+		check = a.foresee
+	}
+	if err := cmp.Or(check(ctx, w, observed, plan), runnable(plan)); err != nil {
 		return fmt.Errorf("%w; %s is as it was", err, change.file)
 	}
 	if planOnly {

@@ -33,6 +33,8 @@ type wired struct {
 	readOnly bool
 	// forceManagers are the field managers whose values may be overwritten.
 	forceManagers []string
+	// surveys: the servers are asked for what a plan does not need to know every time.
+	surveys bool
 	// narration is where waits say what they wait for.
 	narration io.Writer
 }
@@ -170,7 +172,7 @@ func (w *wired) observeOne(ctx context.Context, name string, compare bool) plann
 	var observeErr, compareErr error
 	var group sync.WaitGroup
 	scope := w.scopes[name]
-	scope.AskZoneCopy = compare && !w.readOnly && w.topology.Spec.Locality.Zone == "podLabel"
+	scope.AskZoneCopy = (compare || w.surveys) && !w.readOnly && w.topology.Spec.Locality.Zone == "podLabel"
 	group.Go(func() { o.State, observeErr = w.clusters[name].Observe(ctx, scope) })
 	if compare {
 		compare := w.clusters[name].Compare
