@@ -40,7 +40,7 @@ func (p *Pool) take(set *appsv1.StatefulSet) {
 		r := requests(&template.InitContainers[i])
 		p.CPU, p.Memory = max(p.CPU, r.CPU), max(p.Memory, r.Memory)
 	}
-	p.OnePerNode = onePerNode(&template)
+	p.OnePerNode, p.Zones = onePerNode(&template), pinned(&template)
 	for _, c := range set.Spec.VolumeClaimTemplates {
 		claim := Claim{Name: c.Name, Size: c.Spec.Resources.Requests.Storage().Value()}
 		if c.Spec.StorageClassName != nil {
@@ -77,4 +77,25 @@ func onePerNode(template *corev1.PodSpec) bool {
 		}
 	}
 	return false
+}
+
+// pinned are the zones that a required node affinity or a node selector names; where several terms stand side by side, none is
+// taken from them.
+func pinned(template *corev1.PodSpec) []string {
+	if zone := template.NodeSelector[corev1.LabelTopologyZone]; zone != "" {
+		return []string{zone}
+	}
+	if template.Affinity == nil || template.Affinity.NodeAffinity == nil || template.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return nil
+	}
+	terms := template.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	if len(terms) != 1 {
+		return nil
+	}
+	for _, e := range terms[0].MatchExpressions {
+		if e.Key == corev1.LabelTopologyZone && e.Operator == corev1.NodeSelectorOpIn {
+			return e.Values
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package preflight
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"quorate.dev/quorate/regions"
 )
@@ -36,6 +37,9 @@ func apart(p Pool) string {
 // tight warns where one of the declared zones has no room: the spread over zones would suffer.
 func (j *judge) tight(check string, p Pool, fit int64) {
 	for _, zone := range j.site.Zones {
+		if len(p.Zones) > 0 && !slices.Contains(p.Zones, zone) {
+			continue
+		}
 		var nodes []regions.NodeRoom
 		for _, n := range j.site.Ground.Nodes {
 			if n.Zone == zone {
@@ -61,6 +65,9 @@ func Fits(nodes []regions.NodeRoom, p Pool) int64 {
 }
 
 func fitsOn(n regions.NodeRoom, p Pool) int64 {
+	if len(p.Zones) > 0 && !slices.Contains(p.Zones, n.Zone) {
+		return 0
+	}
 	most := max(0, n.Pods)
 	for _, r := range [][2]int64{{n.CPU, p.CPU}, {n.Memory, p.Memory}} {
 		limit := int64(math.MaxInt64)

@@ -39,7 +39,9 @@ type Pool struct {
 	Containers  []Sizes
 	// OnePerNode tells that two replicas never share a node.
 	OnePerNode bool
-	Claims     []Claim
+	// Zones are the only zones whose nodes replicas may have; none: all.
+	Zones  []string
+	Claims []Claim
 }
 
 // Sizes are milli-cores and bytes.

@@ -65,12 +65,13 @@ func TestVerdicts(t *testing.T) {
 		"early, never growing": {func(a, _ *Site) {
 			a.Ground.StorageClasses[0].LateBinding, a.Ground.StorageClasses[0].Expandable = false, false
 		}, []string{"one/storage-class warning: fast (disks) binds", "one/storage-class warning: fast (disks) does not let"}},
-		"no node in a zone": {func(a, _ *Site) { a.Zones[2] = "one-z" }, []string{"one/zones failed: no node that takes pods is in zone one-z"}},
-		"no label":          {func(a, _ *Site) { a.Ground.Nodes[0].Zone = "" }, []string{"one/zones failed: nodes without label", "one/zones failed: no node that takes pods is in zone one-a"}},
-		"no room":           {func(a, _ *Site) { a.Ground.Nodes[1].CPU = 1999 }, []string{"one/capacity failed: db: room for 2 of 3 replicas of 2000m CPU and 8192Mi memory, one on a node"}},
-		"overdrawn":         {func(a, _ *Site) { a.Ground.Nodes[1].Memory = -1 }, []string{"one/capacity failed: db: room for 2 of 3"}},
-		"crowded zones":     {func(a, _ *Site) { a.Pools[0].OnePerNode, a.Ground.Nodes[1].Pods = false, 0 }, []string{"one/capacity warning: db: no room for a replica in zone one-b"}},
-		"placed already":    {func(a, _ *Site) { a.Pools[0].Replicas, a.Ground.Nodes[1].CPU = 0, 0 }, nil},
+		"no node in a zone":     {func(a, _ *Site) { a.Zones[2] = "one-z" }, []string{"one/zones failed: no node that takes pods is in zone one-z"}},
+		"no label":              {func(a, _ *Site) { a.Ground.Nodes[0].Zone = "" }, []string{"one/zones failed: nodes without label", "one/zones failed: no node that takes pods is in zone one-a"}},
+		"no room":               {func(a, _ *Site) { a.Ground.Nodes[1].CPU = 1999 }, []string{"one/capacity failed: db: room for 2 of 3 replicas of 2000m CPU and 8192Mi memory, one on a node"}},
+		"overdrawn":             {func(a, _ *Site) { a.Ground.Nodes[1].Memory = -1 }, []string{"one/capacity failed: db: room for 2 of 3"}},
+		"crowded zones":         {func(a, _ *Site) { a.Pools[0].OnePerNode, a.Ground.Nodes[1].Pods = false, 0 }, []string{"one/capacity warning: db: no room for a replica in zone one-b"}},
+		"pinned to a full zone": {func(a, _ *Site) { a.Pools[0].OnePerNode, a.Pools[0].Zones = false, []string{"one-a"} }, []string{"one/capacity failed: db: room for 2 of 3"}},
+		"placed already":        {func(a, _ *Site) { a.Pools[0].Replicas, a.Ground.Nodes[1].CPU = 0, 0 }, nil},
 		"quota": {func(a, _ *Site) {
 			a.Ground.Quotas = []regions.Quota{{Name: "q", Resource: "requests.cpu", Hard: 7000, Used: 1001}, {Name: "q", Resource: "pods", Hard: 4, Used: 1}, {Name: "q", Resource: "count/x", Hard: 0}}
 		}, []string{"one/quota failed: ResourceQuota q leaves 5999m of requests.cpu, and 6000m are needed"}},

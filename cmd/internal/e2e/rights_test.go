@@ -202,6 +202,9 @@ func (b *bank) watchers() {
 		if !strings.Contains(r.stderr, "could not apply the plan") || !strings.Contains(r.stderr, "update leases") {
 			b.t.Errorf("%s: the rights that apply lacks are not named:\n%s", mode, r.stderr)
 		}
+		if r := watcher.expect(2, "plan", "--read-only", "--detailed-exitcode"); strings.Contains(r.stderr, "could not apply") {
+			b.t.Errorf("%s: plan --read-only reviewed rights, which is no GET:\n%s", mode, r.stderr)
+		}
 		watcher.expect(12, "apply", "--auto-approve")
 		if len(record.wrote) > 0 {
 			b.t.Errorf("%s wrote: %q", mode, record.wrote)
