@@ -1,5 +1,7 @@
 package regions
 
+import "maps"
+
 // Patterns of the schema. They are of the dialect of ECMA-262, as JSON Schema has it.
 const (
 	patternLabel    = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
@@ -27,9 +29,7 @@ func schemaRules() map[string]func(*schema) {
 		"spec": specRule,
 	}
 	for _, more := range []map[string]func(*schema){workloadRules(), promiseRules(), dnsRules(), rolloutRules(), regionRules()} {
-		for path, rule := range more {
-			rules[path] = rule
-		}
+		maps.Copy(rules, more)
 	}
 	return rules
 }
@@ -114,10 +114,12 @@ func regionRules() map[string]func(*schema) {
 			s.Required = []string{"name"}
 			s.OneOf = []*schema{{Required: []string{"replicas"}}, {Required: []string{"pools"}}}
 		},
-		cluster + ".name":         label,
-		cluster + ".namespace":    label,
-		cluster + ".replicas":     between(0, maxPoolReplicas),
-		cluster + ".pools":        func(s *schema) { s.MinProperties, s.PropertyNames = 1, &schema{Pattern: patternLabel, MaxLength: maxStatefulSetName} },
+		cluster + ".name":      label,
+		cluster + ".namespace": label,
+		cluster + ".replicas":  between(0, maxPoolReplicas),
+		cluster + ".pools": func(s *schema) {
+			s.MinProperties, s.PropertyNames = 1, &schema{Pattern: patternLabel, MaxLength: maxStatefulSetName}
+		},
 		cluster + ".pools.*":      between(0, maxPoolReplicas),
 		cluster + ".zones":        func(s *schema) { s.UniqueItems = true },
 		cluster + ".zones[]":      func(s *schema) { s.Pattern, s.MaxLength = patternValue, 63 },

@@ -42,15 +42,15 @@ func (c *Cluster) Ground(ctx context.Context, namespace string, now func() time.
 	seen := make([]string, 5)
 	err := together(
 		func() (err error) { g.ServerVersion, g.Clock, g.ClockError, err = c.clock(ctx, now); return err },
-		func() error { return look(c, ctx, unseenNodes, &seen[0], &nodes, core.Nodes().List) },
-		func() error { return look(c, ctx, unseenPods, &seen[1], &pods, core.Pods(metav1.NamespaceAll).List) },
+		func() error { return look(ctx, c, unseenNodes, &seen[0], &nodes, core.Nodes().List) },
+		func() error { return look(ctx, c, unseenPods, &seen[1], &pods, core.Pods(metav1.NamespaceAll).List) },
 		func() error {
-			return look(c, ctx, unseenClasses, &seen[2], &classes, c.clientset.StorageV1().StorageClasses().List)
+			return look(ctx, c, unseenClasses, &seen[2], &classes, c.clientset.StorageV1().StorageClasses().List)
 		},
 		func() error {
-			return look(c, ctx, unseenQuotas, &seen[3], &quotas, core.ResourceQuotas(namespace).List)
+			return look(ctx, c, unseenQuotas, &seen[3], &quotas, core.ResourceQuotas(namespace).List)
 		},
-		func() error { return look(c, ctx, unseenLimits, &seen[4], &limits, core.LimitRanges(namespace).List) },
+		func() error { return look(ctx, c, unseenLimits, &seen[4], &limits, core.LimitRanges(namespace).List) },
 	)
 	g.Nodes, g.StorageClasses = rooms(nodes.Items, pods.Items), storageClasses(classes.Items)
 	g.Quotas, g.Limits = quotasOf(quotas.Items), limitsOf(limits.Items)
@@ -60,7 +60,7 @@ func (c *Cluster) Ground(ctx context.Context, namespace string, now func() time.
 }
 
 // look lists one resource; unseen is set to what it is where it may not be listed.
-func look[T any](c *Cluster, ctx context.Context, what string, unseen *string, into *T, list func(context.Context, metav1.ListOptions) (*T, error)) error {
+func look[T any](ctx context.Context, c *Cluster, what string, unseen *string, into *T, list func(context.Context, metav1.ListOptions) (*T, error)) error {
 	err := c.read(ctx, "list "+what, func(ctx context.Context) error {
 		out, err := list(ctx, metav1.ListOptions{})
 		if err == nil {

@@ -43,7 +43,8 @@ func TestLacking(t *testing.T) {
 	t.Parallel()
 	admin, namespace := sandboxCluster(t)
 	rights := []regions.Right{
-		{Verb: "list", Resource: "nodes"}, {Verb: "create", Resource: "pods/exec", Namespace: namespace},
+		{Verb: "list", Resource: "nodes"},
+		{Verb: "create", Resource: "pods/exec", Namespace: namespace},
 		{Verb: "patch", Group: "apps", Resource: "statefulsets", Namespace: namespace, Name: "db"},
 	}
 	if lacking, err := admin.Lacking(t.Context(), rights); err != nil || len(lacking) > 0 {

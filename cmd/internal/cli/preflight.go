@@ -94,8 +94,10 @@ func (w *wired) survey(ctx context.Context, mode access.Mode, observed []planner
 
 func (w *wired) surveyOne(ctx context.Context, mode access.Mode, o planner.Observation) (preflight.Site, error) {
 	cluster, _ := w.topology.ClusterByName(o.Cluster)
-	site := preflight.Site{Cluster: o.Cluster, Mode: string(mode), Zones: cluster.Zones, PodCIDRs: cluster.PodCIDRs,
-		ZoneCopy: o.State.ZoneCopy, ZoneCopyUnknown: o.State.ZoneCopyUnknown}
+	site := preflight.Site{
+		Cluster: o.Cluster, Mode: string(mode), Zones: cluster.Zones, PodCIDRs: cluster.PodCIDRs,
+		ZoneCopy: o.State.ZoneCopy, ZoneCopyUnknown: o.State.ZoneCopyUnknown,
+	}
 	var err error
 	if site.Ground, err = w.clusters[o.Cluster].Ground(ctx, cluster.Namespace, w.now); err != nil {
 		return site, err
