@@ -92,7 +92,7 @@ func TestApproval(t *testing.T) {
 		t.Error("a run began without approval")
 	}
 	stopped := b.startOnTerminal("yes\n", "apply")
-	stopped.WaitFor(t, "; journal ", "steps done")
+	stopped.WaitFor(t, "; journal", "steps done")
 	stopped.Resize(t, 60, 20)
 	stopped.Type(t, "\x03")
 	if code := stopped.Wait(); code != 14 || !strings.Contains(stopped.Output(), "stopping after the current step") {
