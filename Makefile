@@ -157,6 +157,11 @@ generate: ## regenerate everything that is generated
 generate-check: ## fail if a generated file is stale
 	@.ci/unchanged $(MAKE) --no-print-directory generate
 
+.PHONY: pictures
+pictures: build sandbox-binaries ## make the terminal captures and pictures of docs/ from real runs (tmux)
+	go build -o $(BIN)/pictures ./cmd/internal/pictures
+	bash docs/terminal/capture.sh
+
 .PHONY: docs
 docs: generate ## refresh the generated reference in docs/
 

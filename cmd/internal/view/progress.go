@@ -211,5 +211,5 @@ func (p *Progress) summary(verdict string) {
 	if p.state.health != nil {
 		numbers += "; now " + p.state.health.Exposure.String()
 	}
-	fmt.Fprintf(p.out, "%s %s\n", verdict, numbers+".")
+	p.style.text(p.out, verdict+" "+numbers+".", narrationHang)
 }
