@@ -68,7 +68,7 @@ func (b *builder) mend(w work) {
 	}
 	mended := len(w.repairs) + b.restoreAll()
 	b.probe("before")
-	if unverified != "" {
+	if unverified != "" && (mended > 0 || b.canLook()) {
 		b.note("run " + unverified + " ended before it had made sure of the database after what it did: that is made up for, before anything healthy is taken down")
 	}
 	if mended > 0 || unverified != "" {
@@ -77,9 +77,9 @@ func (b *builder) mend(w work) {
 }
 
 // unverified is the run that ended between a change of replicas and the look at the database
-// after it; empty where none did, or where the plan has nothing to look with.
+// after it; empty where none did.
 func (b *builder) unverified() string {
-	if b.blind() || b.in.Profile.Hooks.Gate == nil && b.in.Topology.Spec.Rollout.SoakDuration() <= 0 {
+	if b.blind() {
 		return ""
 	}
 	for _, s := range b.in.states() {
@@ -88,6 +88,11 @@ func (b *builder) unverified() string {
 		}
 	}
 	return ""
+}
+
+// canLook: there is something to make sure of the database with, beside its replicas being ready.
+func (b *builder) canLook() bool {
+	return b.in.Profile.Hooks.Gate != nil || b.in.Topology.Spec.Rollout.SoakDuration() > 0
 }
 
 // inFlight: an earlier update reached every replica, and its end was not seen.

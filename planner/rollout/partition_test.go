@@ -9,6 +9,7 @@ import (
 
 // The partition lets the controller take the target and nobody else.
 func TestPartitionLetsGoTheTargetAlone(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		revisions string // of pods 0, 1, …: n new, o old, - no pod
 		partition int

@@ -23,11 +23,11 @@ func seeds(t *testing.T) int {
 	}
 	switch {
 	case testing.Short():
-		return 20
+		return 10
 	case raceEnabled:
-		return 60
+		return 16
 	}
-	return 200
+	return 60
 }
 
 // In a random history of faults the invariants hold, and once the faults end the

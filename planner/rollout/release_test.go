@@ -77,7 +77,7 @@ func TestReleaseWhileUpdating(t *testing.T) {
 func TestReleaseCrashAtEveryWrite(t *testing.T) {
 	t.Parallel()
 	all := []string{"east", "west", "north"}
-	for n, reached := 1, true; reached; n += every() {
+	for n, reached := 1, true; reached; n += every(5) {
 		opts := defaults()
 		opts.seed = uint64(n)
 		simulate(t, opts, func(f *fleet) {

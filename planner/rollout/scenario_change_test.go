@@ -11,6 +11,7 @@ import (
 
 // A replica that goes down elsewhere is waited for before another one is added.
 func TestScaleOutWaitsForWhoIsDown(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		more := want(imageOne)
@@ -30,6 +31,7 @@ func TestScaleOutWaitsForWhoIsDown(t *testing.T) {
 
 // A set made smaller by hand after the plan is not grown by several at once.
 func TestSetMadeSmallerByHand(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		more := want(imageOne)
@@ -44,6 +46,7 @@ func TestSetMadeSmallerByHand(t *testing.T) {
 
 // A pod that goes while the initialisation is about to begin is waited for.
 func TestReplicaLostBeforeInitialisation(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		w := want(imageOne)
 		c := f.prepare(w, "install")
@@ -61,6 +64,7 @@ func TestReplicaLostBeforeInitialisation(t *testing.T) {
 
 // A plan that would initialise, made before another run did, finds its record.
 func TestInitialisationByAnotherRun(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		w := want(imageOne)
 		c := f.prepare(w, "killed")
@@ -81,6 +85,7 @@ func TestInitialisationByAnotherRun(t *testing.T) {
 // A replica that an earlier run let go and that is still starting is no reason to
 // skip its step.
 func TestReplicaStillStartingIsNotSkipped(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(6) {
 		opts := defaults()
 		opts.seed, opts.startTime, opts.controllerLag = seed, 90*time.Second, 5*time.Millisecond
@@ -110,6 +115,7 @@ func TestReplicaStillStartingIsNotSkipped(t *testing.T) {
 
 // Two records of different databases are nobody's to choose between.
 func TestTwoDatabasesOnRecord(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		f.do(func() { f.clusters["east"].record.Database.ClusterID = "another" })
@@ -122,6 +128,7 @@ func TestTwoDatabasesOnRecord(t *testing.T) {
 
 // A context that reaches another cluster than the one on record changes nothing there.
 func TestAnotherClusterThanRecorded(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		c := f.prepare(want(imageTwo), "update")
@@ -135,6 +142,7 @@ func TestAnotherClusterThanRecorded(t *testing.T) {
 
 // A hold that was planned for fewer replicas holds them all.
 func TestHoldAfterTheSetGrew(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		c := f.prepare(want(imageTwo), "update")
@@ -157,6 +165,7 @@ func TestHoldAfterTheSetGrew(t *testing.T) {
 // A replica that breaks just before its step is mended by it; a set with pod
 // management OrderedReady would never replace it by itself.
 func TestReplicaBreaksBeforeItsStep(t *testing.T) {
+	t.Parallel()
 	for _, ordered := range []bool{false, true} {
 		opts := defaults()
 		opts.ordered, opts.selfReady = ordered, true

@@ -50,6 +50,7 @@ func five() map[string]int { return map[string]int{"east": 2, "west": 2, "north"
 // Whoever leads, it leads no more when it is restarted, and order, canary and
 // ordinals stay as they are.
 func TestLeadershipMovesFirst(t *testing.T) {
+	t.Parallel()
 	for _, replicas := range []map[string]int{wantEtcd("").replicas, five()} {
 		for _, id := range updateOrder(wanted{replicas: replicas}) {
 			t.Run(id.String(), func(t *testing.T) {
@@ -75,6 +76,7 @@ func TestLeadershipMovesFirst(t *testing.T) {
 
 // The one that takes over is updated already, or else the last to be.
 func TestWhoLeadsNext(t *testing.T) {
+	t.Parallel()
 	for leader, next := range map[string]string{
 		"west/bank-1":  "north/bank-0", // the canary: nobody is updated, north comes last
 		"west/bank-0":  "west/bank-1",  // the canary is updated
@@ -98,6 +100,7 @@ func TestWhoLeadsNext(t *testing.T) {
 
 // What moves leadership is in the journal, before and after.
 func TestHandoverIsJournaled(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		two := installedEtcd(f, nil, "west/bank-0").at(etcdTwo)
 		c := f.prepare(two, "update")
@@ -122,6 +125,7 @@ func TestHandoverIsJournaled(t *testing.T) {
 
 // A member that does not take leadership, or dies while it is offered, is passed over.
 func TestTransfereeFails(t *testing.T) {
+	t.Parallel()
 	for name, fails := range map[string]func(f *fleet, id regions.ReplicaID) bool{
 		"refuses": func(_ *fleet, id regions.ReplicaID) bool { return id.Cluster == "north" },
 		"dies": func(f *fleet, id regions.ReplicaID) bool {
@@ -144,6 +148,7 @@ func TestTransfereeFails(t *testing.T) {
 
 // Where leadership cannot be moved nothing is restarted, and the reasons are told.
 func TestLeadershipStays(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		two := installedEtcd(f, nil, "west/bank-0").at(etcdTwo)
 		f.do(func() { f.database.onMove = func(regions.ReplicaID) bool { return true } })
@@ -160,6 +165,7 @@ func TestLeadershipStays(t *testing.T) {
 
 // Leadership that comes back by itself is moved again, and at last the step fails.
 func TestLeadershipComesBack(t *testing.T) {
+	t.Parallel()
 	for times, ends := range map[int]bool{1: true, 2: true, 3: false} {
 		t.Run(fmt.Sprint(times), func(t *testing.T) {
 			simulate(t, defaults(), func(f *fleet) {
@@ -190,6 +196,7 @@ func TestLeadershipComesBack(t *testing.T) {
 
 // One that moved by itself before it was asked is not moved.
 func TestLeaderMovesByItself(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		two := installedEtcd(f, nil, "west/bank-0").at(etcdTwo)
 		c := f.prepare(two, "update")
@@ -210,6 +217,7 @@ func TestLeaderMovesByItself(t *testing.T) {
 
 // While nobody leads, whoever is about to be restarted may be the next one: it is waited for.
 func TestNobodyLeads(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		two := installedEtcd(f, nil, "east/bank-0").at(etcdTwo)
 		two.profile = func(p *kustomize.Profile) { p.Hooks.Gate = nil } // its look would come before
@@ -237,6 +245,7 @@ func TestNobodyLeads(t *testing.T) {
 
 // A replica that is ready and does not say whether it leads is no reason to stop.
 func TestMuteReplica(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		w := installedEtcd(f, nil, "east/bank-0")
 		two := w.at(etcdTwo)

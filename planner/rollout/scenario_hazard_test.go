@@ -13,6 +13,7 @@ import (
 )
 
 func TestReplicaDeletedByHandMakesItWait(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -36,6 +37,7 @@ func TestReplicaDeletedByHandMakesItWait(t *testing.T) {
 }
 
 func TestUnreachableClusterStopsTheRun(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -62,6 +64,7 @@ func TestUnreachableClusterStopsTheRun(t *testing.T) {
 
 // A short outage is waited out.
 func TestShortOutageIsWaitedOut(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -88,6 +91,7 @@ func (f *fleet) darken(name string, dark bool) {
 }
 
 func TestScaleOut(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		more := want(imageOne)
@@ -98,6 +102,7 @@ func TestScaleOut(t *testing.T) {
 }
 
 func TestUpdateAndScaleOutTogether(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		more := want(imageTwo)
@@ -108,6 +113,7 @@ func TestUpdateAndScaleOutTogether(t *testing.T) {
 }
 
 func TestUpdateOfTwoAtOnce(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -120,6 +126,7 @@ func TestUpdateOfTwoAtOnce(t *testing.T) {
 // A replica that was to be repaired comes back by itself while another one is
 // down: it serves again, and is updated only once the database is whole.
 func TestRepairThatIsNoneAnyMore(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(12) {
 		opts := defaults()
 		opts.seed, opts.controllerLag, opts.startTime = seed, 3*time.Second, 3*time.Second
@@ -153,6 +160,7 @@ func (f *fleet) byHand(cluster string, ordinal int) {
 // A set that was applied by other hands, with a partition of nobody, is held and
 // taken over before its template changes.
 func TestSetOfOtherHandsIsTakenOver(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		f.do(func() {
@@ -169,6 +177,7 @@ func TestSetOfOtherHandsIsTakenOver(t *testing.T) {
 // Somebody lowers a partition in another region: its replicas are about to go
 // down one after the other, so nothing else is taken down before they are through.
 func TestPartitionLoweredByHandElsewhere(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(6) {
 		opts := defaults()
 		opts.seed, opts.controllerLag, opts.watchLag = seed, 12*time.Second, 50*time.Millisecond

@@ -12,6 +12,7 @@ import (
 // The pictures of an update show every replica down and up again at the new template, one at a
 // time; the exposure follows; and they come no more often than once a second.
 func TestHealthIsTold(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		c := f.prepare(want(imageTwo), "update")

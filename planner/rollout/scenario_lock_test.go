@@ -12,6 +12,7 @@ import (
 )
 
 func TestStopAfterTheCurrentStep(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -39,6 +40,7 @@ func TestStopAfterTheCurrentStep(t *testing.T) {
 }
 
 func TestAbort(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -66,6 +68,7 @@ func TestAbort(t *testing.T) {
 }
 
 func TestSecondRunIsKeptOut(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -90,6 +93,7 @@ func TestSecondRunIsKeptOut(t *testing.T) {
 }
 
 func TestDeadHolderIsWaitedOut(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -127,6 +131,7 @@ func TestDeadHolderIsWaitedOut(t *testing.T) {
 
 // A Lease that somebody took ends the run before anything else is taken down.
 func TestLeaseTakenStopsTheRun(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -150,6 +155,7 @@ func TestLeaseTakenStopsTheRun(t *testing.T) {
 // A Lease that cannot be renewed pauses the run before it runs out, whatever the
 // renewal itself does: it may fail, or hang.
 func TestLeaseNotRenewedPausesTheRun(t *testing.T) {
+	t.Parallel()
 	for _, hang := range []bool{false, true} {
 		simulate(t, defaults(), func(f *fleet) {
 			installed(f)
@@ -182,6 +188,7 @@ func TestLeaseNotRenewedPausesTheRun(t *testing.T) {
 
 // One renewal that hangs is given up in time for the next.
 func TestOneRenewalThatHangs(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -217,6 +224,7 @@ func (s *stuckLeases) Renew(ctx context.Context, cluster, holder string) error {
 
 // A plan that was made before another run changed things does nothing unsafe.
 func TestStalePlans(t *testing.T) {
+	t.Parallel()
 	more := want(imageOne)
 	more.replicas = map[string]int{"east": 4, "west": 4, "north": 4}
 	stale := map[string]struct{ before, between, late wanted }{

@@ -10,6 +10,7 @@ import (
 // A soak that began anew between two looks ends when it is over, and not at the look that happens to come
 // after; then the gate, whose second look comes when it is due.
 func TestWaitsEndWhenTheyAreOver(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)

@@ -30,6 +30,7 @@ func zonedOrder(t *testing.T, w wanted) []regions.ReplicaID {
 
 // With several StatefulSets a cluster, one replica over all of them is taken down at a time, round the zones.
 func TestPerZoneUpdate(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		five := map[string]int{"east": 5, "west": 3, "north": 2}
 		f.mustApply(zoned(want(imageOne), five), "install")
@@ -45,6 +46,7 @@ func TestPerZoneUpdate(t *testing.T) {
 
 // Replicas are added round the zones and nobody goes down, a zone's first one included.
 func TestPerZoneScaleOut(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		f.mustApply(zoned(want(imageOne), map[string]int{"east": 3, "west": 3, "north": 1}), "install")
 		more := zoned(want(imageOne), map[string]int{"east": 4, "west": 3, "north": 5})
@@ -58,6 +60,7 @@ func TestPerZoneScaleOut(t *testing.T) {
 
 // A run that dies at any of its first replicas is gone on with, across the sets of a cluster.
 func TestPerZoneCrash(t *testing.T) {
+	t.Parallel()
 	for _, step := range []string{"west/partition/bank-west-a-1", "west/rest/bank-west-c", "east/partition/bank-east-b-0"} {
 		t.Run(step, func(t *testing.T) {
 			simulate(t, defaults(), func(f *fleet) {
@@ -89,6 +92,7 @@ func TestPerZoneCrash(t *testing.T) {
 
 // A static cluster goes round the zones too; its leader moves on before it is restarted.
 func TestPerZoneStatic(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		replicas := map[string]int{"east": 2, "west": 2, "north": 1}
 		f.mustApply(zoned(wantEtcd(etcdOne), replicas), "install")

@@ -12,6 +12,7 @@ import (
 // A replica that goes down during a soak, even so shortly that no look at the
 // clusters sees it, starts the soak anew, and the gate is asked again.
 func TestDisturbedSoakStartsAnew(t *testing.T) {
+	t.Parallel()
 	slow, fleeting := defaults(), defaults()
 	fleeting.startTime, fleeting.controllerLag = 20*time.Millisecond, 20*time.Millisecond
 	fleeting.watchLag = 20 * time.Second
@@ -49,6 +50,7 @@ func TestDisturbedSoakStartsAnew(t *testing.T) {
 // A replica that goes down between two looks of the gate and is back before the last one does not
 // show in figures that lag: the gate begins anew all the same.
 func TestRestartBetweenLooksOfTheGate(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			opts := defaults()

@@ -14,6 +14,7 @@ import (
 // A static cluster is installed region by region, though its replicas are ready before
 // there is a quorum, and its own ID is put on record.
 func TestStaticInstall(t *testing.T) {
+	t.Parallel()
 	for name, replicas := range map[string]map[string]int{"three": nil, "five": five()} {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(f *fleet) { installedEtcd(f, replicas, "") })
@@ -23,6 +24,7 @@ func TestStaticInstall(t *testing.T) {
 
 // A second database under the same name is found out before anything is taken down.
 func TestAnotherDatabase(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		two := installedEtcd(f, nil, "east/bank-0").at(etcdTwo)
 		f.do(func() { f.database.other = "1234567890123456789" })
@@ -35,6 +37,7 @@ func TestAnotherDatabase(t *testing.T) {
 
 // An edit of who the members are changes nothing.
 func TestMembersChange(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		more := installedEtcd(f, nil, "east/bank-0").at(etcdTwo)
 		more.replicas = map[string]int{"east": 2, "west": 1, "north": 2}
@@ -51,6 +54,7 @@ func TestMembersChange(t *testing.T) {
 // A wrong flag before there is a quorum: the replicas are ready, and are replaced all
 // the same, since nothing is served yet.
 func TestStaticInstallCorrected(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		c := f.prepare(wantEtcd(etcdOne), "first")
 		c.on = func(e rollout.Event) {
@@ -69,6 +73,7 @@ func TestStaticInstallCorrected(t *testing.T) {
 // A run that dies when two of three regions serve leaves a database that holds data
 // and lacks a member that was never made: it is started before anything else.
 func TestStaticInstallCrashesWithAQuorum(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		c := f.prepare(wantEtcd(etcdOne), "first")
 		c.on = func(e rollout.Event) {
@@ -96,6 +101,7 @@ func TestStaticInstallCrashesWithAQuorum(t *testing.T) {
 
 // A region that is away while the update soaks, with all replicas up before, is waited for.
 func TestRegionLostWhileSoaking(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		two := installedEtcd(f, nil, "east/bank-0").at(etcdTwo)
 		c := f.prepare(two, "update")
@@ -124,6 +130,7 @@ func TestRegionLostWhileSoaking(t *testing.T) {
 // Members that the others do not reach any more stay ready, since readiness needs no
 // quorum: their region is cut off while the update soaks, and nobody else is taken down.
 func TestRegionCutOffWhileSoaking(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		two := installedEtcd(f, five(), "north/bank-0").at(etcdTwo)
 		c := f.prepare(two, "update")

@@ -23,7 +23,10 @@ func worlds() map[string]options {
 func everywhere(t *testing.T, scenario func(*fleet)) {
 	t.Helper()
 	for name, opts := range worlds() {
-		t.Run(name, func(t *testing.T) { simulate(t, opts, scenario) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			simulate(t, opts, scenario)
+		})
 	}
 }
 
@@ -36,11 +39,13 @@ func installed(f *fleet) wanted {
 }
 
 func TestInstall(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) { installed(f) })
 }
 
 // Regions start in rollout order, each when the one before runs and is named.
 func TestInstallInRegionOrder(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		last := -1
@@ -62,6 +67,7 @@ func TestInstallInRegionOrder(t *testing.T) {
 }
 
 func TestUpdate(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -75,6 +81,7 @@ func TestUpdate(t *testing.T) {
 
 // The gate of a profile without hooks is its replicas' readiness.
 func TestUpdateWithoutGate(t *testing.T) {
+	t.Parallel()
 	simulate(t, defaults(), func(f *fleet) {
 		installed(f)
 		two := want(imageTwo)
@@ -85,6 +92,7 @@ func TestUpdateWithoutGate(t *testing.T) {
 }
 
 func TestUpdateWithMinReadySeconds(t *testing.T) {
+	t.Parallel()
 	opts := defaults()
 	opts.minReady = 7
 	simulate(t, opts, func(f *fleet) {
@@ -110,6 +118,7 @@ func stopped(t *testing.T, err error, texts ...string) {
 }
 
 func TestBrokenImageStopsAfterOneReplica(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		began := time.Now()
@@ -131,6 +140,7 @@ func TestBrokenImageStopsAfterOneReplica(t *testing.T) {
 }
 
 func TestCorrectedTopologyRecovers(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		installed(f)
 		_ = f.apply(want(imageBad), "bad")
@@ -142,6 +152,7 @@ func TestCorrectedTopologyRecovers(t *testing.T) {
 
 // Going back to the version before restarts the replica that had left it, alone.
 func TestRollbackRestartsOnlyWhatHadLeft(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		one := installed(f)
 		_ = f.apply(want(imageBad), "bad")
@@ -156,6 +167,7 @@ func TestRollbackRestartsOnlyWhatHadLeft(t *testing.T) {
 // A set with pod management OrderedReady does not replace a pod that is stuck.
 // Its pods become ready without the database, which such a set needs to start at all.
 func TestOrderedReady(t *testing.T) {
+	t.Parallel()
 	for _, gateOff := range []bool{false, true} {
 		opts := defaults()
 		opts.ordered, opts.gateOff, opts.selfReady = true, gateOff, true
@@ -190,6 +202,7 @@ func (f *fleet) images() []string {
 
 // A wrong image before anything was initialised is replaced at once, twice over.
 func TestWrongImageAtInstallation(t *testing.T) {
+	t.Parallel()
 	everywhere(t, func(f *fleet) {
 		stopped(t, f.apply(want(imageBad), "bad"), "does not start")
 		stopped(t, f.apply(want("other:broken"), "worse"), "does not start", "other:broken")

@@ -23,18 +23,23 @@ func (x *execution) markUnverified(ctx context.Context) error {
 		func(d *regions.DatabaseRecord) bool { return d.Unverified == "" }, x.Run)
 }
 
-// owesLook: the run changes replicas of a database that holds data, and makes sure of it after each.
+// owesLook: the run changes replicas of a database that holds data, and makes sure of them
+// after each: that it serves, and whatever gates and soaks there are.
 func (x *execution) owesLook() bool {
-	changes := slices.ContainsFunc(x.plan.Steps, func(s planner.Step) bool { return s.Disruptive() || s.Kind == planner.KindScale })
-	looks := slices.ContainsFunc(x.plan.Steps, func(s planner.Step) bool { return s.Kind == planner.KindProbe || s.Kind == planner.KindSoak })
-	return x.plan.Promise.InForce && changes && looks
+	return x.plan.Promise.InForce && slices.ContainsFunc(x.plan.Steps, changesReplicas)
+}
+
+func changesReplicas(s planner.Step) bool { return s.Disruptive() || s.Kind == planner.KindScale }
+
+// looks: the step makes sure of replicas that nothing of this plan has to change.
+func looks(s planner.Step) bool {
+	return s.Kind == planner.KindProbe || s.Kind == planner.KindSoak || s.Kind == planner.KindWait
 }
 
 // markVerified ends what an earlier run or this one owed: every step is true, the looks
 // at the database among them.
 func (x *execution) markVerified(ctx context.Context) error {
-	looks := slices.ContainsFunc(x.plan.Steps, func(s planner.Step) bool { return s.Kind == planner.KindProbe || s.Kind == planner.KindSoak })
-	if !x.plan.Promise.InForce || !looks {
+	if !x.owesLook() && !(x.plan.Promise.InForce && slices.ContainsFunc(x.plan.Steps, looks)) {
 		return nil
 	}
 	return x.recordAll(ctx, "verified", "record that the database was looked at",
