@@ -95,6 +95,41 @@ func TestForceManager(t *testing.T) {
 	}
 }
 
+// Two managers hold fields of one object: forcing one of them leaves the other's refused, since an
+// apply that is forced would overwrite both.
+func TestTwoManagersAtOnce(t *testing.T) {
+	t.Parallel()
+	w := fought(t)
+	one := w.clusters["use1"].edit
+	w.clusters["use1"].edit = func(o *regions.ObjectState) {
+		if one(o); len(o.Conflicts) > 0 {
+			o.Conflicts = append(o.Conflicts, regions.FieldConflict{Manager: "helm", Field: ".spec.ports"})
+		}
+	}
+	for _, test := range []struct{ force, refused, forced []string }{
+		{nil, []string{"helm", "kubectl-edit"}, nil},
+		{[]string{"helm"}, []string{"kubectl-edit"}, nil},
+		{[]string{"kubectl-edit"}, []string{"helm"}, nil},
+		{[]string{"helm", "kubectl-edit"}, nil, []string{"helm", "kubectl-edit"}},
+	} {
+		in := w.input()
+		in.ForceManagers = test.force
+		p := planner.Build(in)
+		for i, manager := range test.refused {
+			if len(p.Refusals) != len(test.refused) || !strings.Contains(p.Refusals[i].Message, `field manager "`+manager+`"`) {
+				t.Errorf("forcing %v: refusals %v, want those of %v", test.force, p.Refusals, test.refused)
+			}
+		}
+		if test.forced == nil {
+			continue
+		}
+		at := slices.IndexFunc(p.Steps, func(s planner.Step) bool { return s.ID == "use1/apply" })
+		if force := p.Steps[at].Payload.Force; len(p.Refusals) > 0 || len(force) != 1 || !slices.Equal(force[0].Managers, test.forced) {
+			t.Errorf("forcing both: refusals %v, the step forces %v", p.Refusals, force)
+		}
+	}
+}
+
 // Paths of managers are found again among the changed fields.
 func TestAttribution(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,11 @@ func (a *app) planCommand() *cobra.Command {
 			"  quorate plan --detailed-exitcode --output json  # 0: nothing to do, 2: changes",
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("out") {
+				if err := checkPlanName(o.save); err != nil {
+					return invalidInput{err}
+				}
+			}
 			return a.plan(cmd.Context(), o)
 		},
 	}

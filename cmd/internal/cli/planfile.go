@@ -45,6 +45,20 @@ func readPlanFile(file string) ([]byte, error) {
 	return data, nil
 }
 
+// checkPlanName refuses what was hardly meant to name a file: nothing, as a script's unset variable is,
+// standard output, and the formats that other tools take by -o.
+func checkPlanName(file string) error {
+	switch file {
+	case "":
+		return errors.New("-o names no file: name the one in which the plan is to be saved, or leave -o out")
+	case "-":
+		return errors.New("a plan is saved in a file that its owner alone can read, not on standard output: name one with -o; to print it: quorate plan --output json")
+	case "json", "text", "yaml", "wide":
+		return fmt.Errorf("-o saves the plan in a file; to print it as JSON: quorate plan --output json; to save it in a file of this name: -o ./%s", file)
+	}
+	return nil
+}
+
 // mayWritePlan refuses to put a plan where anything else is; an earlier plan is replaced. It
 // is asked before clusters are, so that nobody waits for a plan that cannot be kept.
 func mayWritePlan(file string) error {
