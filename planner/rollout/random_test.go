@@ -25,7 +25,7 @@ func seeds(t *testing.T) int {
 	case testing.Short():
 		return 10
 	case raceEnabled:
-		return 16
+		return 12
 	}
 	return 60
 }
