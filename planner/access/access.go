@@ -11,17 +11,18 @@ import (
 // Mode is a use of quorate.
 type Mode string
 
-// The modes, each with all rights of the one before it, except Preflight and DNSServe.
+// The modes, each with all rights of the one before it, except Preflight, Probe and DNSServe.
 const (
 	ReadOnly  Mode = "read-only" // status, and plan without dry runs: nothing but reading
 	Plan      Mode = "plan"      // plan with server-side dry runs, which the API server authorizes as the writes that they try
 	Apply     Mode = "apply"     // everything that a run does
 	Preflight Mode = "preflight" // the checks before an installation, which look at the whole cluster
+	Probe     Mode = "probe"     // those checks, and a look at the network from inside pods
 	DNSServe  Mode = "dns-serve" // dns serve outside the clusters
 )
 
 // Modes are all modes, in the order of what they may do.
-func Modes() []Mode { return []Mode{ReadOnly, Plan, Apply, Preflight, DNSServe} }
+func Modes() []Mode { return []Mode{ReadOnly, Plan, Apply, Preflight, Probe, DNSServe} }
 
 // Site is a deployment's part in one cluster.
 type Site struct {
@@ -64,6 +65,10 @@ func Needs(mode Mode, s Site) []Need {
 	case Preflight:
 		b.state()
 		b.ground()
+	case Probe:
+		b.state()
+		b.ground()
+		b.probe()
 	case ReadOnly:
 		b.read()
 	case Plan:

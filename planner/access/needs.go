@@ -83,6 +83,12 @@ func (b *needs) ground() {
 	b.add("the limits", true, core, "limitranges", b.site.Namespace, "", "list")
 }
 
+// probe: a short-lived pod that looks at the network, and commands in it or in a replica (regions/kube/probe.go).
+func (b *needs) probe() {
+	b.here("the probe, and its end", "batch", "jobs", "", "create", "delete")
+	b.here("looking from inside a pod (get: over WebSocket; create: over SPDY, and both since Kubernetes 1.35)", core, "pods/exec", "", "get", "create")
+}
+
 func (b *needs) read() {
 	b.state()
 	if b.site.Serves {

@@ -26,6 +26,25 @@ func Asked(objects []map[string]any, pool string, replicas int) (Pool, error) {
 	return out, nil
 }
 
+// Ports are the TCP ports of the StatefulSets' containers, sorted, each once. What is no StatefulSet has none.
+func Ports(objects []map[string]any) []int {
+	var out []int
+	for _, object := range objects {
+		var set appsv1.StatefulSet
+		if object["kind"] != "StatefulSet" || runtime.DefaultUnstructuredConverter.FromUnstructured(object, &set) != nil {
+			continue
+		}
+		for _, container := range set.Spec.Template.Spec.Containers {
+			for _, port := range container.Ports {
+				if port.Protocol == "" || port.Protocol == corev1.ProtocolTCP {
+					out = append(out, int(port.ContainerPort))
+				}
+			}
+		}
+	}
+	return distinct(out)
+}
+
 func (p *Pool) take(set *appsv1.StatefulSet) {
 	template := set.Spec.Template.Spec
 	for i := range template.Containers {

@@ -66,6 +66,8 @@ type Site struct {
 	// Mode is what the credentials must have the rights for, and Lacking those that they lack, as phrases.
 	Mode    string
 	Lacking []string
+	// Probe is what was found from inside a pod; nil: nobody was asked to look.
+	Probe *Probe
 }
 
 // Settings are those of the topology that checks depend on.
@@ -87,6 +89,7 @@ func Judge(s Settings, sites []Site) []Finding {
 		j.capacity()
 		j.quotas()
 		j.limits()
+		j.network()
 	}
 	j.site = Site{}
 	j.skew(sites)

@@ -39,6 +39,7 @@ func layers() []layer {
 		{"regions/edit", pure, []string{"regions"}},
 		{"regions/discover", pure, []string{"regions"}},
 		{"regions/kube", adapter, []string{"regions", "regions/discover"}},
+		{"regions/reach", adapter, nil},
 
 		{"kustomize/profiles", pure, nil},
 		{"kustomize", pure, []string{"regions", "kustomize/profiles"}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,27 +16,46 @@ import (
 	"quorate.dev/quorate/planner/preflight"
 )
 
+// preflightOptions are the flags of `preflight`.
+type preflightOptions struct {
+	mode  string
+	probe probeOptions
+}
+
 func (a *app) preflightCommand() *cobra.Command {
-	var mode string
+	var o preflightOptions
 	cmd := &cobra.Command{
 		Use:   "preflight",
 		Short: "Check whether the clusters can carry the deployment; nothing is changed",
 		Long: "preflight asks every cluster about its version, the rights of these credentials, StorageClasses, zones,\n" +
 			"room for the replicas that have no place yet, quotas and limits; and compares the clusters' versions,\n" +
 			"ranges of pod addresses and clocks. What is certain to fail is failed; what is in doubt, or may not be\n" +
-			"looked at, is a warning. Nothing is changed in any cluster, and no pod is started.\n\n" +
+			"looked at, is a warning. Nothing is changed in any cluster.\n\n" +
+			"With --probe-image it also looks at the network from inside: a small pod in every cluster, for a minute or two,\n" +
+			"which opens TCP connections to those of all other clusters at the database's ports, and asks for names. With\n" +
+			"--probe-replicas a replica that runs already looks, which takes bash in its image. The pods are removed at the end, also\n" +
+			"after an interrupt; should this process die, the clusters remove them.\n\n" +
 			"Exit codes: 0 nothing failed (there may be warnings), 12 something failed, 17 a cluster cannot be reached.",
-		Example: "  quorate preflight\n  quorate preflight --output json",
+		Example: "  quorate preflight\n  quorate preflight --output json\n  quorate preflight --probe-image registry.example.com/quorate:v1.0.0\n  quorate preflight --probe-replicas",
 		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.preflight(cmd.Context(), access.Mode(mode)) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.preflight(cmd.Context(), o) },
 	}
-	cmd.Flags().StringVar(&mode, "mode", string(access.Apply), "what these credentials must have the rights for: "+modeNames())
+	flags := cmd.Flags()
+	flags.StringVar(&o.mode, "mode", string(access.Apply), "what these credentials must have the rights for: "+modeNames())
+	flags.StringVar(&o.probe.image, "probe-image", "", "an `image` of quorate, for a short-lived pod in every cluster that looks at the network")
+	flags.BoolVar(&o.probe.replicas, "probe-replicas", false, "look at the network from a replica of every cluster that runs already")
+	flags.DurationVar(&o.probe.within, "probe-timeout", time.Minute, "how long the pods of --probe-image may take to run")
+	cmd.MarkFlagsMutuallyExclusive("probe-image", "probe-replicas")
 	return cmd
 }
 
-func (a *app) preflight(ctx context.Context, mode access.Mode) error {
+func (a *app) preflight(ctx context.Context, o preflightOptions) error {
+	mode := access.Mode(o.mode)
 	if !slices.Contains(access.Modes(), mode) {
 		return invalidInput{fmt.Errorf("--mode %q is not known: %s", mode, modeNames())}
+	}
+	if o.probe.within < time.Second || o.probe.within > probeLongest {
+		return invalidInput{fmt.Errorf("--probe-timeout %s: between 1s and %s", o.probe.within, probeLongest)}
 	}
 	w, err := a.ready()
 	if err != nil {
@@ -50,11 +70,12 @@ func (a *app) preflight(ctx context.Context, mode access.Mode) error {
 	if err != nil {
 		return err
 	}
-	found := preflight.Judge(preflight.Settings{
-		ZoneLabels: w.topology.Spec.Locality.Zone == "podLabel", Flat: w.topology.Spec.Network.Mode == "flat",
-	}, sites)
+	if err := a.probe(ctx, w, o.probe, observed, sites); err != nil {
+		return err
+	}
+	found := preflight.Judge(w.preflightSettings(), sites)
 	if a.json() {
-		err = view.PreflightJSON(a.out, w.topology.Metadata.Name, found)
+		err = view.PreflightJSON(a.out, w.topology.Metadata.Name, found, preflight.Paths(sites))
 	} else {
 		view.Preflight(a.out, a.style(), found)
 	}
@@ -67,6 +88,11 @@ func (a *app) preflight(ctx context.Context, mode access.Mode) error {
 		return unsafePlan{errors.New("the clusters cannot carry the deployment as they are: see the failed checks (nothing was changed)")}
 	}
 	return nil
+}
+
+// preflightSettings are what checks depend on.
+func (w *wired) preflightSettings() preflight.Settings {
+	return preflight.Settings{ZoneLabels: w.topology.Spec.Locality.Zone == "podLabel", Flat: w.topology.Spec.Network.Mode == "flat"}
 }
 
 // survey asks every cluster that answered what it offers, all at once.

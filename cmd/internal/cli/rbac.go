@@ -26,7 +26,8 @@ func (a *app) rbacCommand() *cobra.Command {
 			"overlays; every rule says what it is for. No cluster is contacted. The namespace must exist before the\n" +
 			"Role can be made in it.\n\n" +
 			"Modes: read-only (status; plan without dry runs), plan (with server-side dry runs, which the API server\n" +
-			"authorizes like writes), apply, preflight, dns-serve (dns serve outside the clusters).",
+			"authorizes like writes), apply, preflight, probe (preflight that looks from inside pods), dns-serve (dns serve\n" +
+			"outside the clusters).",
 		Example: "  quorate rbac --mode apply --cluster use1 --user jane | kubectl --context use1 apply -f -\n" +
 			"  quorate rbac --mode read-only --group watchers\n" +
 			"  quorate rbac --mode apply --service-account ci:deployer --cluster use1",

@@ -53,7 +53,7 @@ func newRoot(p *process) *cobra.Command {
 	root.AddCommand(
 		a.validateCommand(), a.renderCommand(), a.planCommand(), a.applyCommand(), a.statusCommand(), a.dnsCommand(),
 		a.versionCommand(), a.initCommand(), a.scaleCommand(), a.releaseCommand(), a.adoptCommand(),
-		a.completionCommand(), a.manCommand(), a.schemaCommand(), a.rbacCommand(), a.preflightCommand(),
+		a.completionCommand(), a.manCommand(), a.schemaCommand(), a.rbacCommand(), a.preflightCommand(), a.probeCommand(),
 	)
 	root.CompletionOptions.DisableDefaultCmd = true // completionCommand has examples
 	a.addCompletions(root)

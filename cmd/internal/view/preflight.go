@@ -15,16 +15,18 @@ type preflightDocument struct {
 	Deployment    string              `json:"deployment"`
 	Outcome       preflight.Level     `json:"outcome"` // the worst level
 	Findings      []preflight.Finding `json:"findings"`
+	// Paths are the ways between clusters, where the network was looked at.
+	Paths []preflight.Path `json:"paths,omitempty"`
 }
 
 // PreflightJSON prints the findings as one document.
-func PreflightJSON(w io.Writer, deployment string, found []preflight.Finding) error {
+func PreflightJSON(w io.Writer, deployment string, found []preflight.Finding, paths []preflight.Path) error {
 	if found == nil {
 		found = []preflight.Finding{}
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(preflightDocument{FormatVersion: "1.0", Deployment: deployment, Outcome: preflight.Worst(found), Findings: found})
+	return encoder.Encode(preflightDocument{FormatVersion: "1.0", Deployment: deployment, Outcome: preflight.Worst(found), Findings: found, Paths: paths})
 }
 
 // Preflight prints the findings as a table, and below it what to do about those that are not ok.
