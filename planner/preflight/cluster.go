@@ -45,6 +45,9 @@ func (j *judge) zoneCopy() {
 }
 
 func (j *judge) rights() {
+	if j.site.Mode == "" {
+		return
+	}
 	if n := len(j.site.Lacking); n > 0 {
 		j.say(Failed, "rights", "missing for "+j.site.Mode+": "+strings.Join(j.site.Lacking, "; "),
 			"have them given: quorate rbac --mode "+j.site.Mode+" --cluster "+j.site.Cluster+" --user NAME")

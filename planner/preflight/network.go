@@ -167,7 +167,7 @@ func (j *judge) names(check string, p *Probe) {
 		failed = true
 		if n.Kind == AskAuthority {
 			server, name, _ := strings.Cut(n.Target, "/")
-			j.say(Failed, check, fmt.Sprintf("name server %s, asked for %s: %s", server, name, n.Error),
+			j.say(Failed, check, fmt.Sprintf("name server %s does not speak for %s to a pod: %s", server, name, n.Error),
 				"have it run, and let pods reach it at that port over UDP and TCP")
 			continue
 		}

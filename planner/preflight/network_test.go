@@ -38,7 +38,7 @@ func TestNetworkVerdicts(t *testing.T) {
 			answers := good()
 			answers[2].Error, answers[3].Error = "no such host", "it answers REFUSED"
 			return Learned("one", "p", asked, answers)
-		}, []string{"one/pod-dns failed: kubernetes.default.svc is not found by a pod: no such host", "one/pod-dns failed: name server 10.0.0.53:53, asked for join-0.db.example.com: it answers REFUSED"}},
+		}, []string{"one/pod-dns failed: kubernetes.default.svc is not found by a pod: no such host", "one/pod-dns failed: name server 10.0.0.53:53 does not speak for join-0.db.example.com to a pod: it answers REFUSED"}},
 		"no pod":  {func() *Probe { return &Probe{Problem: "no image", Mend: "x"} }, []string{"one/network failed: no image"}},
 		"no bash": {func() *Probe { return &Probe{Problem: "no bash", Mend: "x", Doubt: true} }, []string{"one/network warning: no bash"}},
 	} {

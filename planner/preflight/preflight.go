@@ -63,7 +63,8 @@ type Site struct {
 	// ZoneCopy tells whether the API server copies zones to pods, and ZoneCopyUnknown why that is not known.
 	ZoneCopy        regions.ZoneCopy
 	ZoneCopyUnknown string
-	// Mode is what the credentials must have the rights for, and Lacking those that they lack, as phrases.
+	// Mode is what the credentials must have the rights for, and Lacking those that they lack, as phrases; no mode: rights are
+	// not judged.
 	Mode    string
 	Lacking []string
 	// Probe is what was found from inside a pod; nil: nobody was asked to look.

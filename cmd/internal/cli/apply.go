@@ -24,12 +24,13 @@ import (
 const leaseTTL = 30 * time.Second
 
 func (a *app) applyCommand() *cobra.Command {
-	var approved bool
+	var approved, unchecked bool
 	var o planOptions
 	cmd := &cobra.Command{
 		Use:   "apply [FILE]",
 		Short: "Plan, ask, and run the plan; or run a saved one",
 		Long: "apply shows the plan, asks for approval on a terminal (--auto-approve elsewhere), and runs it.\n" +
+			"Before an installation it looks whether the clusters can carry it, as `quorate preflight` does.\n" +
 			"With a FILE that `quorate plan -o FILE` saved it runs exactly that, without asking; when anything\n" +
 			"that the plan was made from moved, it says what, changes nothing and exits 16.\n" +
 			"Interrupt once to stop after the current step, twice to abort now. After an interruption, a failure\n" +
@@ -41,17 +42,18 @@ func (a *app) applyCommand() *cobra.Command {
 				return invalidInput{errors.New("a saved plan has its own --force-manager: plan again with it")}
 			}
 			if len(args) == 1 {
-				return a.applySaved(cmd.Context(), args[0])
+				return a.applySaved(cmd.Context(), args[0], unchecked)
 			}
-			return a.apply(cmd.Context(), o, approved)
+			return a.apply(cmd.Context(), o, approved, unchecked)
 		},
 	}
 	cmd.Flags().BoolVar(&approved, "auto-approve", false, "run without asking")
+	cmd.Flags().BoolVar(&unchecked, "skip-preflight", false, "install without looking whether the clusters can carry the deployment")
 	forceManagerFlag(cmd, &o.forceManagers)
 	return cmd
 }
 
-func (a *app) apply(ctx context.Context, o planOptions, approved bool) error {
+func (a *app) apply(ctx context.Context, o planOptions, approved, unchecked bool) error {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -70,6 +72,9 @@ func (a *app) apply(ctx context.Context, o planOptions, approved bool) error {
 		return err
 	}
 	if err := runnable(plan); err != nil || plan.Empty() {
+		return err
+	}
+	if err := a.carried(ctx, w, observed, plan, unchecked); err != nil {
 		return err
 	}
 	if !approved {

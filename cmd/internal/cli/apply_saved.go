@@ -21,7 +21,7 @@ func (e stalePlan) Error() string {
 
 // applySaved runs exactly what a saved plan says, or goes on with a run of it that was cut
 // off. Nobody is asked: whoever saved the plan has seen it.
-func (a *app) applySaved(ctx context.Context, file string) error {
+func (a *app) applySaved(ctx context.Context, file string, unchecked bool) error {
 	saved, err := readPlan(file)
 	if err != nil {
 		return err
@@ -48,6 +48,9 @@ func (a *app) applySaved(ctx context.Context, file string) error {
 		return err
 	}
 	if err := runnable(plan); err != nil || plan.Empty() {
+		return err
+	}
+	if err := a.carried(ctx, w, observed, plan, unchecked); err != nil {
 		return err
 	}
 	if done := saved.Done(plan); done > 0 {

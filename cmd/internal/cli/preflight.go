@@ -85,7 +85,7 @@ func (a *app) preflight(ctx context.Context, o preflightOptions) error {
 	case silence(observed) != nil:
 		return silence(observed)
 	case preflight.Worst(found) == preflight.Failed:
-		return unsafePlan{errors.New("the clusters cannot carry the deployment as they are: see the failed checks (nothing was changed)")}
+		return advised{unsafePlan{errors.New("the clusters cannot carry the deployment as they are: see the failed checks (nothing was changed)")}, "mend what failed, then run `quorate preflight` again"}
 	}
 	return nil
 }
@@ -95,7 +95,7 @@ func (w *wired) preflightSettings() preflight.Settings {
 	return preflight.Settings{ZoneLabels: w.topology.Spec.Locality.Zone == "podLabel", Flat: w.topology.Spec.Network.Mode == "flat"}
 }
 
-// survey asks every cluster that answered what it offers, all at once.
+// survey asks every cluster that answered what it offers, all at once; rights are reviewed where a mode is named.
 func (w *wired) survey(ctx context.Context, mode access.Mode, observed []planner.Observation) ([]preflight.Site, error) {
 	var answered []planner.Observation
 	for _, o := range observed {
@@ -128,13 +128,15 @@ func (w *wired) surveyOne(ctx context.Context, mode access.Mode, o planner.Obser
 	if site.Ground, err = w.clusters[o.Cluster].Ground(ctx, cluster.Namespace, w.now); err != nil {
 		return site, err
 	}
-	needs := access.Needs(mode, seen(w.site(cluster), o))
-	lacking, err := w.clusters[o.Cluster].Lacking(ctx, access.Rights(needs))
-	if err != nil {
-		return site, err
-	}
-	for _, n := range access.Missing(needs, lacking) {
-		site.Lacking = append(site.Lacking, n.String())
+	if mode != "" {
+		needs := access.Needs(mode, seen(w.site(cluster), o))
+		lacking, err := w.clusters[o.Cluster].Lacking(ctx, access.Rights(needs))
+		if err != nil {
+			return site, err
+		}
+		for _, n := range access.Missing(needs, lacking) {
+			site.Lacking = append(site.Lacking, n.String())
+		}
 	}
 	placed := map[string]int{}
 	for _, p := range o.State.Pods {

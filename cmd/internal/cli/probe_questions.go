@@ -91,12 +91,19 @@ func (p *prober) fromReplicas(ctx context.Context) map[string]*preflight.Probe {
 func (p *prober) askReplica(ctx context.Context, replica regions.ReplicaID, asked []preflight.Question) *preflight.Probe {
 	ctx, cancel := context.WithTimeout(ctx, probeAsks)
 	defer cancel()
-	result, err := podsPort{p.wired}.Exec(ctx, replica, preflight.ReplicaCommand(asked))
-	if err == nil && result.ExitCode != 0 {
-		err = fmt.Errorf("bash ended with code %d: %s", result.ExitCode, strings.TrimSpace(result.Stderr))
+	argv := preflight.ReplicaCommand(asked)
+	result, err := podsPort{p.wired}.Exec(ctx, replica, argv)
+	problem := ""
+	switch {
+	case err != nil && strings.Contains(err.Error(), "executable file not found"), err == nil && result.ExitCode == 127:
+		problem = "its image has no bash"
+	case err != nil: // without the script, which is of no use to anybody who reads this
+		problem = strings.ReplaceAll(err.Error(), strings.Join(argv, " "), argv[0])
+	case result.ExitCode != 0:
+		problem = fmt.Sprintf("bash ended with code %d: %s", result.ExitCode, strings.TrimSpace(result.Stderr))
 	}
-	if err != nil {
-		return &preflight.Probe{Doubt: true, Problem: fmt.Sprintf("replica %s could not look: %v", replica.Pod(), err), Mend: "where its image has no bash, look from pods of their own: --probe-image"}
+	if problem != "" {
+		return &preflight.Probe{Doubt: true, Problem: fmt.Sprintf("replica %s could not look: %s", replica.Pod(), problem), Mend: "look from pods of their own: --probe-image"}
 	}
 	return preflight.Learned(replica.Cluster, "replica "+replica.Pod(), asked, preflight.ReadAnswers(result.Stdout))
 }

@@ -79,7 +79,7 @@ func (p *process) run(ctx context.Context, args []string) int {
 	root := newRoot(p) //nolint:contextcheck // commands get ctx from ExecuteContext, when they run
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) && !errors.Is(err, rollout.ErrStopped) {
+	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) && !errors.Is(err, rollout.ErrStopped) && !errors.Is(err, errInterrupted) {
 		err = errors.Join(errInterrupted, err)
 	}
 	var pending pendingChanges

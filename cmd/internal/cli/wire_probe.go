@@ -191,6 +191,7 @@ func (p *prober) ask(ctx context.Context, cluster string, job kube.Probe, pod st
 
 // end removes the pods of all clusters and waits until they are gone, also after an interrupt.
 func (p *prober) end(ctx context.Context, name string) error {
+	fmt.Fprintln(p.say, "removing these pods")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeEnds)
 	defer cancel()
 	var mu sync.Mutex

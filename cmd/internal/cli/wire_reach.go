@@ -101,8 +101,12 @@ func (a *app) reach(ctx context.Context, questions []string) error {
 // speaksFor asks a name server, over UDP, for a name that it must have authority over; whether the name exists is no matter.
 func speaksFor(ctx context.Context, target string) error {
 	server, name, _ := strings.Cut(target, "/")
+	ctx, cancel := context.WithTimeout(ctx, probeAttempt)
+	defer cancel()
 	answer, err := query.Client{}.LookupAddresses(ctx, server, dns.Canonical(name))
 	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("no answer within %s", probeAttempt)
 	case err != nil:
 		return err
 	case answer.Authoritative:

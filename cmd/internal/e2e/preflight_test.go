@@ -1,15 +1,19 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
 // preflight is what failed and what is in doubt, as cluster/check, sorted.
@@ -70,12 +74,84 @@ func TestPreflight(t *testing.T) {
 	if err := os.WriteFile(b.file(), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if r := b.expect(12, "apply", "--auto-approve"); !strings.Contains(r.stderr, "ResourceQuota small leaves 250m") || !strings.Contains(r.stderr, "--skip-preflight") {
+		t.Errorf("an installation that the clusters cannot carry is not refused with why:\n%s", r.stderr)
+	}
+	if sets, err := b.sandbox.clients["use1"].AppsV1().StatefulSets("preflight").List(t.Context(), metav1.ListOptions{}); err != nil || len(sets.Items) > 0 {
+		t.Errorf("something was installed: %v, %v", sets.Items, err)
+	}
 	failed, _ = b.preflight(12)
 	want := []string{"euw1/storage-class", "euw1/zones", "use1/quota", "use1/storage-class", "usw1/storage-class"}
 	if !slices.Equal(failed, want) {
 		t.Errorf("failed: %q, want %q", failed, want)
 	}
 	b.preflightWithout(written)
+	b.probeEnds()
+}
+
+// probeEnds: pods that look at the network are gone afterwards, whether their image cannot be had, somebody interrupts, or nobody may
+// run commands in them; and that they could not look is never a success.
+func (b *bank) probeEnds() {
+	b.t.Helper()
+	failed, _ := b.preflight(12, "--probe-image", "quorate.test/quorate:broken", "--probe-timeout", "1s")
+	for _, cluster := range clusterNames {
+		if !slices.Contains(failed, cluster+"/network") {
+			b.t.Errorf("%s: that the network was not looked at is not said: %q", cluster, failed)
+		}
+	}
+	b.noProbes()
+	p := b.start("preflight", "--probe-image", "quorate.test/quorate:broken")
+	b.waitForProbes()
+	if err := p.Signal(syscall.SIGINT); err != nil {
+		b.t.Fatal(err)
+	}
+	if code := p.Wait(); code != 14 || !strings.Contains(p.Output(), "removing these pods") {
+		b.t.Errorf("interrupted: exit %d, want 14\n%s", code, p.Output())
+	}
+	b.noProbes()
+}
+
+// probes are the Jobs and pods of probes, in all clusters and namespaces.
+func (b *bank) probes(ctx context.Context) (names []string, err error) {
+	chosen := metav1.ListOptions{LabelSelector: "quorate.dev/preflight=" + b.settings.Name}
+	for _, cluster := range clusterNames {
+		client := b.sandbox.clients[cluster]
+		jobs, err := client.BatchV1().Jobs("").List(ctx, chosen)
+		if err != nil {
+			return nil, err
+		}
+		pods, err := client.CoreV1().Pods("").List(ctx, chosen)
+		if err != nil {
+			return nil, err
+		}
+		for _, job := range jobs.Items {
+			names = append(names, cluster+"/job/"+job.Name)
+		}
+		for _, pod := range pods.Items {
+			names = append(names, cluster+"/pod/"+pod.Name)
+		}
+	}
+	return names, nil
+}
+
+func (b *bank) noProbes() {
+	b.t.Helper()
+	if left, err := b.probes(b.t.Context()); err != nil || len(left) > 0 {
+		b.t.Errorf("of the probe there is still: %q, %v", left, err)
+	}
+}
+
+// waitForProbes waits until there is a pod in every cluster.
+func (b *bank) waitForProbes() {
+	b.t.Helper()
+	var there []string
+	err := wait.PollUntilContextTimeout(b.t.Context(), 100*time.Millisecond, 20*time.Second, true, func(ctx context.Context) (_ bool, err error) {
+		there, err = b.probes(ctx)
+		return len(there) == 2*len(clusterNames), err
+	})
+	if err != nil {
+		b.t.Fatalf("waiting for the pods of the probe: %v; there is %q", err, there)
+	}
 }
 
 // preflightWithout looks with exactly the rights of its mode, and with too few.

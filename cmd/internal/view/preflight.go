@@ -39,12 +39,12 @@ func Preflight(w io.Writer, style Style, found []preflight.Finding) {
 		rows = append(rows, []string{cmp.Or(f.Cluster, "all"), f.Check, style.paint(colours[f.Level], fmt.Sprintf("%-7s", f.Level)), f.Message})
 	}
 	rows[0][2] = style.paint("39", "RESULT ") // as wide, escapes included, as what stands below
-	plainTable(w, rows)
+	style.writeTable(w, "", rows)
 	if counts[preflight.Warning]+counts[preflight.Failed] > 0 {
 		style.heading(w, "What to do")
 		for _, f := range found {
 			if f.Level != preflight.OK && f.Hint != "" {
-				fmt.Fprintf(w, "  %s, %s: %s\n", cmp.Or(f.Cluster, "all"), f.Check, f.Hint)
+				style.text(w, fmt.Sprintf("  %s, %s: %s", cmp.Or(f.Cluster, "all"), f.Check, f.Hint), 4)
 			}
 		}
 	}
