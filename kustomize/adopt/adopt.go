@@ -80,8 +80,8 @@ func Files(clusters []Cluster, o Options) (Result, error) {
 	all := make([]found, len(clusters))
 	for i, c := range clusters {
 		all[i] = gather(c, sets)
-		out.Notes = append(out.Notes, all[i].notes...)
 	}
+	out.Notes = together(all)
 	db := recognise(all, sets)
 	out.Notes = append(out.Notes, db.notes...)
 	files, err := base(all)
@@ -95,6 +95,24 @@ func Files(clusters []Cluster, o Options) (Result, error) {
 	files["topology.yaml"] = topology
 	out.Files = files
 	return out, nil
+}
+
+// together are the notes about clusters, each once, with the clusters that it is about, in the order in which they came up.
+func together(all []found) []string {
+	var order []string
+	about := map[string][]string{}
+	for _, c := range all {
+		for _, note := range c.notes {
+			if about[note] == nil {
+				order = append(order, note)
+			}
+			about[note] = append(about[note], c.Name)
+		}
+	}
+	for i, note := range order {
+		order[i] = strings.Join(about[note], ", ") + ": " + note
+	}
+	return order
 }
 
 // chosen are the StatefulSets to adopt, sorted.

@@ -117,6 +117,29 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// What would get in quorate's way, or into other hands, is said once, with all clusters that it is about.
+func TestNotes(t *testing.T) {
+	env := "args: [--region=REGION]\n          env: [{name: DB_PASSWORD, value: x}, {name: TOKEN_FILE, value: y}, {name: KEY_TOKEN, value: /run/token}, {name: API_KEY, valueFrom: {secretKeyRef: {name: password, key: k}}}]"
+	cs := clusters(t, "args: [--region=REGION]", env, "labels: {app.kubernetes.io/managed-by: Helm}", `labels: {helm.toolkit.fluxcd.io/name: bank}`)
+	result, err := adopt.Files(cs, adopt.Options{Zone: "db.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := strings.Join(result.Notes, "\n") + "\n"
+	for _, want := range []string{
+		"use1, usw1: StatefulSet db is kept by Flux, which may undo", "use1, usw1: StatefulSet db is of Helm's release bank: do not upgrade",
+		"use1, usw1: StatefulSet db has what looks like passwords written in it (DB_PASSWORD), and", "use1, usw1: the pods use Secrets (password)",
+	} {
+		if strings.Count(notes, want) != 1 {
+			t.Errorf("the notes do not say once %q:\n%s", want, notes)
+		}
+	}
+	cs = clusters(t, "meta.helm.sh/release-name: bank", "argocd.argoproj.io/tracking-id: 'bank:apps/StatefulSet:bank/db'")
+	if result, err = adopt.Files(cs, adopt.Options{Zone: "db.example.com"}); err != nil || !strings.Contains(strings.Join(result.Notes, "\n"), "is kept by Argo CD") {
+		t.Errorf("%v, %q: want Argo CD named", err, result.Notes)
+	}
+}
+
 func TestUnfit(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
 		"on delete":  {"type: RollingUpdate, rollingUpdate", "type: OnDelete, rollingUpdate", "OnDelete"},

@@ -119,12 +119,21 @@ func (f *found) roles(accounts []string) []string {
 // note tells what was left alone and what is amiss.
 func (f *found) note(needed references) {
 	add := func(format string, args ...any) {
-		f.notes = append(f.notes, f.Name+": "+fmt.Sprintf(format, args...))
+		f.notes = append(f.notes, fmt.Sprintf(format, args...))
 	}
 	if len(needed.secrets) > 0 {
 		add("the pods use Secrets (%s): they are named in the base and neither read nor copied; quorate leaves them to whoever made them", strings.Join(needed.secrets, ", "))
 	}
 	for _, set := range f.sets {
+		if by := minder(set); by != "" {
+			add("StatefulSet %s is kept by %s, which may undo what quorate does, in the middle of an update too: take it out of there before the first change, without deleting it", nameOf(set), by)
+		}
+		if release := text(set, "metadata", "annotations", "meta.helm.sh/release-name"); release != "" {
+			add("StatefulSet %s is of Helm's release %s: do not upgrade or uninstall that any more", nameOf(set), release)
+		}
+		if names := passwords(set); len(names) > 0 {
+			add("StatefulSet %s has what looks like passwords written in it (%s), and the base repeats them: keep it from other eyes, or move them into a Secret first", nameOf(set), strings.Join(names, ", "))
+		}
 		want, ready := number(set, 1, "spec", "replicas"), number(set, 0, "status", "readyReplicas")
 		if ready < want {
 			add("%d of %d replicas of StatefulSet %s are ready: what is down counts as down, and is mended before anything is updated", ready, want, nameOf(set))

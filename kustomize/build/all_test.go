@@ -52,7 +52,7 @@ func sameAsAlone(t rapid.TB, files map[string][]byte, dirs []string) {
 }
 
 func TestAllBuildsWhatBuildBuilds(t *testing.T) {
-	for _, name := range []string{"one", "three", "members", "streams", "inside"} {
+	for _, name := range []string{"one", "three", "five", "members", "streams", "inside", "perzone", "perzone-members"} {
 		r := rendered(t, name)
 		sameAsAlone(t, r.Files, dirsOf(r))
 	}

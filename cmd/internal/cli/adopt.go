@@ -99,8 +99,11 @@ func (a *app) takeOver(ctx context.Context, o adoption, file string) error {
 	if err := a.announce(plan); err != nil {
 		return err
 	}
-	if err := runnable(plan); err != nil || plan.Empty() {
-		return err
+	if err := runnable(plan); err != nil {
+		return advised{err, "mend what was refused above, and run the same command again; " + file + " is written"}
+	}
+	if plan.Empty() {
+		return nil
 	}
 	if n := plan.Summary.Disruptive; n > 0 {
 		return unsafePlan{fmt.Errorf("taking the database over would restart replicas (%d), and adopting never does: look at the differences above, correct %s, and run `quorate apply -f %s` when they are what you want (nothing was changed)", n, o.dir, file)}
@@ -133,7 +136,7 @@ func unadoptable(err error) error {
 	for _, problem := range unfit.Problems.Errors {
 		text.WriteString("\n  " + problem.Error())
 	}
-	return unsafePlan{errors.New(text.String())}
+	return advised{unsafePlan{errors.New(text.String())}, "mend that in the clusters, then run the same command again"}
 }
 
 // places reads the clusters and namespaces; all problems come together.

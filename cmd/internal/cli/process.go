@@ -7,12 +7,15 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"golang.org/x/term"
 
 	"quorate.dev/quorate/cmd/internal/view"
@@ -90,9 +93,26 @@ func (p *process) run(ctx context.Context, args []string) int {
 	return exitCode(err)
 }
 
+// eachProblem is how several errors are said: one as it is, more below each other.
+func eachProblem(errs []error) string {
+	if len(errs) == 1 {
+		return errs[0].Error()
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%d problems:", len(errs))
+	for _, err := range errs {
+		text.WriteString("\n  " + strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	return text.String()
+}
+
 // report prints an error for people, several lines where it has several.
 func (p *process) report(err error) {
 	var account interface{ Account() string }
+	var several *multierror.Error
+	if errors.As(err, &several) && several.ErrorFormat == nil {
+		several.ErrorFormat = eachProblem
+	}
 	text := err.Error()
 	if errors.As(err, &account) {
 		text = account.Account()
