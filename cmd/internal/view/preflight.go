@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"quorate.dev/quorate/planner/preflight"
 )
@@ -33,20 +35,44 @@ func PreflightJSON(w io.Writer, deployment string, found []preflight.Finding, pa
 func Preflight(w io.Writer, style Style, found []preflight.Finding) {
 	colours := map[preflight.Level]string{preflight.OK: green, preflight.Warning: yellow, preflight.Failed: red}
 	counts := map[preflight.Level]int{}
-	rows := [][]string{{"CLUSTER", "CHECK", "RESULT", ""}}
+	cluster, check := len("CLUSTER"), len("CHECK")
 	for _, f := range found {
 		counts[f.Level]++
-		rows = append(rows, []string{cmp.Or(f.Cluster, "all"), f.Check, style.paint(colours[f.Level], fmt.Sprintf("%-7s", f.Level)), f.Message})
+		cluster, check = max(cluster, len(f.Cluster)), max(check, len(f.Check))
 	}
-	rows[0][2] = style.paint("39", "RESULT ") // as wide, escapes included, as what stands below
-	style.writeTable(w, "", rows)
+	lead := cluster + check + len("warning") + 3*len(columnGap)
+	row := func(name, about, level, text string) {
+		style.text(w, strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %s  %s", cluster, name, check, about, level, text), " "), lead)
+	}
+	row("CLUSTER", "CHECK", "RESULT", "")
+	for _, f := range found {
+		row(cmp.Or(f.Cluster, "all"), f.Check, style.paint(colours[f.Level], fmt.Sprintf("%-7s", f.Level)), f.Message)
+	}
 	if counts[preflight.Warning]+counts[preflight.Failed] > 0 {
 		style.heading(w, "What to do")
-		for _, f := range found {
-			if f.Level != preflight.OK && f.Hint != "" {
-				style.text(w, fmt.Sprintf("  %s, %s: %s", cmp.Or(f.Cluster, "all"), f.Check, f.Hint), 4)
-			}
+		for _, line := range hints(found) {
+			style.text(w, "  "+line, 4)
 		}
 	}
 	fmt.Fprintf(w, "\n%d ok, %s, %d failed\n", counts[preflight.OK], count(counts[preflight.Warning], "warning", "warnings"), counts[preflight.Failed])
+}
+
+// hints say what to do, each once for all clusters that it is about, in the order of the findings.
+func hints(found []preflight.Finding) []string {
+	type hint struct{ check, text string }
+	var order []hint
+	about := map[hint][]string{}
+	for _, f := range found {
+		if h := (hint{f.Check, f.Hint}); f.Level != preflight.OK && f.Hint != "" {
+			if about[h] == nil {
+				order = append(order, h)
+			}
+			about[h] = append(about[h], cmp.Or(f.Cluster, "all"))
+		}
+	}
+	var out []string
+	for _, h := range order {
+		out = append(out, fmt.Sprintf("%s (%s): %s", h.check, strings.Join(slices.Compact(about[h]), ", "), h.text))
+	}
+	return out
 }
