@@ -22,7 +22,7 @@ func (j *judge) version() {
 		j.say(Warning, check, fmt.Sprintf("version %q could not be read", version), "make sure that it is a supported Kubernetes")
 	case j.settings.ZoneLabels && semver.Compare(semver.MajorMinor(version), zoneLabelVersion) < 0:
 		j.say(Failed, check, fmt.Sprintf("Kubernetes %s; locality.zone podLabel needs %s or newer (KEP-4742)", version, zoneLabelVersion),
-			"upgrade the cluster, or set locality.zone to none")
+			"upgrade the cluster, or set locality.zone to statefulSetPerZone or none before anything is installed")
 	default:
 		j.say(OK, check, "Kubernetes "+version, "")
 	}

@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -103,4 +104,54 @@ func TestPerZoneStatic(t *testing.T) {
 			t.Errorf("taken down %v, want %v", got, expected)
 		}
 	})
+}
+
+// A release hands back every set of its clusters that has replicas, moves no pod, and ends with the next update.
+func TestPerZoneRelease(t *testing.T) {
+	t.Parallel()
+	simulate(t, defaults(), func(f *fleet) {
+		replicas := map[string]int{"east": 2, "west": 4, "north": 3} // a zone of east has none
+		one, two := zoned(want(imageOne), replicas), zoned(want(imageTwo), replicas)
+		f.mustApply(one, "install")
+		for i, takeBack := range []bool{false, true, false} {
+			if err := f.release(one, fmt.Sprintf("release-%d", i), takeBack, "east", "west").execute(); err != nil {
+				t.Fatal(account(err))
+			}
+			f.zonesReleased(!takeBack, "east", "west")
+		}
+		if plan := f.prepare(one, "same").plan; !plan.Empty() {
+			t.Errorf("the plan fights a release: %v", plan.Steps)
+		}
+		if got := f.tookDown(); len(got) > 0 {
+			t.Errorf("taken down by a release: %v", got)
+		}
+		f.mustApply(two, "update")
+		f.settled(two)
+		f.zonesReleased(false, "east", "west", "north")
+		if got, expected := f.tookDown(), zonedOrder(t, two); !slices.Equal(got, expected) {
+			t.Errorf("taken down %v, want %v", got, expected)
+		}
+	})
+}
+
+// zonesReleased holds of every set with replicas in these clusters that its partition is released, or held.
+func (f *fleet) zonesReleased(want bool, clusters ...string) {
+	f.t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range clusters {
+		c, sets := f.clusters[name], 0
+		for pool, s := range c.sets {
+			if s.spec.replicas == 0 {
+				continue
+			}
+			sets++
+			if recorded := slices.Contains(c.record.Database.Released, pool); recorded != want || (s.spec.partition == 0) != want {
+				f.t.Errorf("%s/%s: released %t on record, partition %d of %d; want released %t", name, pool, recorded, s.spec.partition, s.spec.replicas, want)
+			}
+		}
+		if sets < 2 {
+			f.t.Errorf("%s has %d sets with replicas: too few to show anything", name, sets)
+		}
+	}
 }
