@@ -14,12 +14,17 @@ import (
 func TestNetworkVerdicts(t *testing.T) {
 	t.Parallel()
 	asked := []Question{
-		{AskTCP, "10.2.0.4:26257", "two"}, {AskTCP, "10.2.0.4:8080", "two"}, {AskName, "kubernetes.default.svc", ""}, {AskAuthority, "10.0.0.53:53/join-0.db.example.com", ""},
+		{AskTCP, "10.2.0.4:26257", "two"},
+		{AskTCP, "10.2.0.4:8080", "two"},
+		{AskName, "kubernetes.default.svc", ""},
+		{AskAuthority, "10.0.0.53:53/join-0.db.example.com", ""},
 	}
 	good := func() []Answer {
 		return []Answer{
-			{AskTCP, "10.2.0.4:26257", 30 * time.Millisecond, ""}, {AskTCP, "10.2.0.4:8080", 31400 * time.Microsecond, ""},
-			{AskName, "kubernetes.default.svc", 0, ""}, {AskAuthority, "10.0.0.53:53/join-0.db.example.com", 0, ""},
+			{AskTCP, "10.2.0.4:26257", 30 * time.Millisecond, ""},
+			{AskTCP, "10.2.0.4:8080", 31400 * time.Microsecond, ""},
+			{AskName, "kubernetes.default.svc", 0, ""},
+			{AskAuthority, "10.0.0.53:53/join-0.db.example.com", 0, ""},
 		}
 	}
 	for name, test := range map[string]struct {

@@ -77,6 +77,7 @@ func (c *Cluster) ProbeState(ctx context.Context, p Probe) (ProbeState, error) {
 		if out.Ended == "" && out.Waits == "" {
 			out.Address = pod.Status.PodIP
 		}
+	default: // it waits, as said above
 	}
 	return out, nil
 }

@@ -45,7 +45,7 @@ func (a *app) probe(ctx context.Context, w *wired, o probeOptions, observed []pl
 	if w.topology.Spec.Network.Mode != "flat" {
 		return invalidInput{fmt.Errorf("network.mode is %s: only in a flat network do pods reach each other by their addresses, which is what a probe looks at", w.topology.Spec.Network.Mode)}
 	}
-	p := &prober{wired: w, observed: map[string]planner.Observation{}, say: a.err}
+	p := &prober{wired: w, observed: map[string]planner.Observation{}, refused: map[string]bool{}, say: a.err}
 	for _, o := range observed {
 		p.observed[o.Cluster] = o
 	}
@@ -59,7 +59,13 @@ func (a *app) probe(ctx context.Context, w *wired, o probeOptions, observed []pl
 	for i := range sites {
 		sites[i].Probe = found[sites[i].Cluster]
 	}
-	return cmp.Or(err, context.Cause(ctx))
+	if ctx.Err() != nil {
+		return cmp.Or(err, context.Cause(ctx))
+	}
+	if err != nil { // what was found is no worse by it
+		fmt.Fprintln(a.err, err)
+	}
+	return nil
 }
 
 // prober asks questions from inside the clusters that answered.
@@ -67,6 +73,8 @@ type prober struct {
 	*wired
 	observed map[string]planner.Observation
 	say      io.Writer
+	mu       sync.Mutex
+	refused  map[string]bool // clusters in which no pod was made, for certain
 }
 
 // answered are the clusters that can be asked, in rollout order.
@@ -152,6 +160,10 @@ func (p *prober) start(ctx context.Context, name string, job kube.Probe, o probe
 			"; quorate rbac --mode probe prints the rights"}
 	}
 	if err := cluster.StartProbe(ctx, job); err != nil {
+		var forbidden *kube.Forbidden
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.refused[name] = errors.As(err, &forbidden)
 		return kube.ProbeState{}, problem("the probe could not be started: %v", err)
 	}
 	var state kube.ProbeState
@@ -197,6 +209,9 @@ func (p *prober) end(ctx context.Context, name string) error {
 	var mu sync.Mutex
 	var errs []error
 	p.each(func(cluster string) *preflight.Probe {
+		if p.refused[cluster] {
+			return nil
+		}
 		job := p.job(cluster, name, probeOptions{})
 		err := p.clusters[cluster].EndProbe(ctx, job)
 		if err == nil {

@@ -93,13 +93,16 @@ func TestPreflight(t *testing.T) {
 // run commands in them; and that they could not look is never a success.
 func (b *bank) probeEnds() {
 	b.t.Helper()
-	failed, _ := b.preflight(12, "--probe-image", "quorate.test/quorate:broken", "--probe-timeout", "1s")
-	for _, cluster := range clusterNames {
-		if !slices.Contains(failed, cluster+"/network") {
-			b.t.Errorf("%s: that the network was not looked at is not said: %q", cluster, failed)
+	b.grant("probe", "preflight-probes")
+	for user, want := range map[string]string{"preflight-probes": "does not run after 1s: ", "preflight-looks": "could not be started: cluster use1 refused"} {
+		as := *b
+		as.sandbox, _ = b.sandbox.as(b.t, user)
+		r := as.expect(12, "preflight", "--mode", "preflight", "--probe-image", "quorate.test/quorate:broken", "--probe-timeout", "1s")
+		if strings.Count(r.stdout, "network  ") != len(clusterNames) || !strings.Contains(r.stdout, want) || strings.Contains(r.stderr, "not seen to end") {
+			b.t.Errorf("%s: that the network was not looked at, and why, is not said:\n%s%s", user, r.stdout, r.stderr)
 		}
+		b.noProbes()
 	}
-	b.noProbes()
 	p := b.start("preflight", "--probe-image", "quorate.test/quorate:broken")
 	b.waitForProbes()
 	if err := p.Signal(syscall.SIGINT); err != nil {
