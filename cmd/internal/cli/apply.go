@@ -207,11 +207,11 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// holder tells people who holds a Lease.
+// holder tells people who holds a Lease, and by which command.
 func (a *app) holder() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown host"
 	}
-	return fmt.Sprintf("quorate apply on %s (process %d) since %s", host, os.Getpid(), a.now().UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%s on %s (process %d) since %s", a.command, host, os.Getpid(), a.now().UTC().Format(time.RFC3339))
 }

@@ -20,11 +20,17 @@ type app struct {
 	*process
 	settings *viper.Viper
 	log      *slog.Logger
+	command  string // as it was called, such as quorate dns serve
 }
 
 // newRoot builds the command tree.
 func newRoot(p *process) *cobra.Command {
 	a := &app{process: p, settings: viper.New()}
+	return a.rootCommand()
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	p := a.process
 	root := &cobra.Command{
 		Use:   "quorate",
 		Short: "Deploy one stateful system over many Kubernetes clusters, and keep it quorate",
@@ -62,6 +68,7 @@ func newRoot(p *process) *cobra.Command {
 
 // configure reads the settings: flags over QUORATE_* variables over the settings file.
 func (a *app) configure(cmd *cobra.Command) error {
+	a.command = cmd.CommandPath()
 	a.settings.SetEnvPrefix("QUORATE")
 	a.settings.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))
 	a.settings.AutomaticEnv()
