@@ -41,6 +41,7 @@ func bank(change ...func(*Choices)) Choices {
 // TestProposals holds whole files; each is read again, and its problems are part of the golden.
 func TestProposals(t *testing.T) {
 	three := []Facts{cluster("use1", "us-east1"), cluster("usw1", "us-west1"), cluster("euw1", "europe-west1")}
+	older := func(f *Facts) { f.Version = "v1.34.1" }
 	sandbox := func(f *Facts) { f.Sandbox = true }
 	for name, test := range map[string]struct {
 		choices Choices
@@ -82,6 +83,11 @@ func TestProposals(t *testing.T) {
 				}),
 			}, nil, true,
 		},
+		"set-per-zone": {
+			bank(), []Facts{
+				cluster("use1", "us-east1", older), cluster("usw1", "us-west1"), cluster("euw1", "europe-west1"),
+			}, nil, true,
+		},
 		"no-common-class": {
 			bank(), []Facts{
 				cluster("a", "r1", func(f *Facts) { f.Classes = []Class{{Name: "gp3"}} }),
@@ -110,6 +116,47 @@ func TestProposals(t *testing.T) {
 				got += "ahead " + text + "\n"
 			}
 			golden(t, name, got)
+		})
+	}
+}
+
+// TestLocality: the way is one that validation takes, and where it is not the first choice the file says why.
+func TestLocality(t *testing.T) {
+	older := func(f *Facts) { f.Version = "v1.34.1" }
+	unlabelled := func(f *Facts) { f.Nodes[1].Zone = "" }
+	for name, test := range map[string]struct {
+		choices   Choices
+		facts     []Facts
+		way, says string
+	}{
+		"all new":            {bank(), []Facts{cluster("a", "r1")}, "podLabel", "reach the pods as a label"},
+		"new, unlabelled":    {bank(), []Facts{cluster("a", "r1", unlabelled)}, "none", "a has nodes without the label"},
+		"one is older":       {bank(), []Facts{cluster("a", "r1"), cluster("b", "r2", older)}, "statefulSetPerZone", "b runs v1.34.1"},
+		"no version":         {bank(), []Facts{cluster("a", "r1", func(f *Facts) { f.Version = "" })}, "statefulSetPerZone", "an unknown version"},
+		"older, unlabelled":  {bank(), []Facts{cluster("a", "r1", older, unlabelled)}, "none", "label them, then write statefulSetPerZone"},
+		"older, no nodes":    {bank(), []Facts{cluster("a", "r1", older, func(f *Facts) { f.Nodes = nil })}, "none", "zones of a are not known"},
+		"older, odd zones":   {bank(), []Facts{cluster("a", "r1", older, func(f *Facts) { f.Nodes[0].Zone = "Zone_1" })}, "none", "cannot be part of the name"},
+		"older, long zones":  {bank(), []Facts{cluster("a", "r1", older, func(f *Facts) { f.Nodes[0].Zone = strings.Repeat("z", 50) })}, "none", "characters"},
+		"older, own objects": {Choices{Name: "db", Profile: "generic", Base: "./base", Replicas: 3}, []Facts{cluster("a", "r1", older)}, "none", "Pin your own StatefulSets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.choices.Profile != "generic" {
+				test.choices.Authorities = []string{"10.0.0.53:53"}
+			}
+			regionNamed := map[string]string{}
+			for _, f := range test.facts {
+				regionNamed[f.Context] = "r-" + f.Context
+			}
+			test.choices.Regions = regionNamed
+			p := Propose(test.choices, test.facts, nil)
+			top, problems := regions.Parse(p.Text, "")
+			if top == nil || len(problems.Errors()) > 0 || top.Spec.Locality.Zone != test.way {
+				t.Errorf("not the valid way %s: %v\n%s", test.way, problems.Errors(), p.Text)
+			}
+			unwrapped := strings.Join(strings.Fields(strings.ReplaceAll(string(p.Text), "#", " ")), " ")
+			if !strings.Contains(unwrapped, test.says) {
+				t.Errorf("the file does not say %q:\n%s", test.says, p.Text)
+			}
 		})
 	}
 }

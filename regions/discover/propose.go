@@ -22,6 +22,7 @@ func Propose(c Choices, facts []Facts, silent []Silent) Proposal {
 	b.take(facts)
 	b.order()
 	b.remark()
+	b.chooseLocality()
 	return b.proposal()
 }
 
@@ -29,6 +30,8 @@ type builder struct {
 	choices Choices
 	found   []Found // in the order of the file
 	left    []LeftOut
+
+	locality locality
 }
 
 func (b *builder) leaveOut(context, reason string) {

@@ -125,9 +125,8 @@ func (b *builder) promises(w *page, p promise) {
 		w.comment(2, "Certificates are not issued yet: keep the network between the clusters private.")
 		w.linef("  tls:\n    mode: disabled")
 	}
-	way, why := b.locality()
-	w.comment(2, why)
-	w.linef("  locality:\n    zone: %s", way)
+	w.comment(2, b.locality.why)
+	w.linef("  locality:\n    zone: %s", b.locality.way)
 }
 
 func (b *builder) dns(w *page) {

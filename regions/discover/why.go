@@ -7,13 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/semver"
-
 	"quorate.dev/quorate/regions"
 )
-
-// podLabelVersion is the first Kubernetes that copies the zone of a node to its pods by default (KEP-4742).
-const podLabelVersion = "v1.35"
 
 // promise is what the layout keeps, and why no more.
 type promise struct {
@@ -189,20 +184,6 @@ func classOf(f Found, name string) (Class, bool) {
 		}
 	}
 	return Class{}, false
-}
-
-// locality is the way by which replicas learn their zone, and why.
-func (b *builder) locality() (way, why string) {
-	for _, f := range b.found {
-		v := f.Version
-		if !semver.IsValid(v) || semver.Compare(semver.MajorMinor(v), podLabelVersion) < 0 {
-			return "none", fmt.Sprintf("%s runs %s; the zone reaches a pod as a label from Kubernetes %s on (KEP-4742), so replicas do not know their zones.", f.Cluster, cmp.Or(v, "an unknown version"), podLabelVersion)
-		}
-		if slices.ContainsFunc(f.facts.Nodes, func(n Node) bool { return n.Zone == "" }) {
-			return "none", fmt.Sprintf("%s has nodes without the label topology.kubernetes.io/zone: label them, then write podLabel.", f.Cluster)
-		}
-	}
-	return "podLabel", fmt.Sprintf("Every cluster runs Kubernetes %s or newer and its nodes say their zones, which reach the pods as a label (KEP-4742).", podLabelVersion)
 }
 
 // request is what each replica asks for: the largest of a few sizes that fits twice on the smallest node.
