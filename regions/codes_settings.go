@@ -49,6 +49,8 @@ func layoutCodes() []CodeDoc {
 		{codeDuplicateRegion, SeverityError, "two regions have one name"},
 		{codeDuplicateCluster, SeverityError, "two clusters have one name"},
 		{codeDuplicateTarget, SeverityError, "two clusters share a kubeconfig context and a namespace"},
+		{codeDuplicateContext, SeverityWarning, "two clusters of one region are one Kubernetes cluster, in two namespaces: their replicas may share nodes"},
+		{codeContextInTwoRegions, SeverityError, "a kubeconfig context is given in two regions, so that the loss of one region would be that of both"},
 		{codeMissingReplicas, SeverityError, "a cluster has neither replicas nor pools"},
 		{codeInvalidReplicas, SeverityError, "a number of replicas is negative or more than 1000"},
 		{codeReplicasAndPools, SeverityError, "a cluster has both replicas and pools"},

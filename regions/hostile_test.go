@@ -2,6 +2,7 @@ package regions
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,24 +16,27 @@ func TestHostileFiles(t *testing.T) {
 		before := string(c - 1)
 		laughs += string(c) + ": &" + string(c) + " [" + strings.Repeat("*"+before+", ", 10) + "]\n"
 	}
-	tests := []struct{ name, text string }{
-		{"ten megabytes", strings.Repeat("a: 1234567890abcdef\n", 10<<20/20)},
-		{"ten megabytes of one line", strings.Repeat("a", 10<<20)},
-		{"a billion laughs", laughs},
-		{"a billion laughs in a field", laughs + "spec: {regions: [{name: *k, clusters: [{zones: *k}]}]}\n"},
-		{"an alias of itself", "spec: &s {regions: *s}\n"},
-		{"a list that holds itself", "spec: {regions: &r [{clusters: *r}]}\n"},
-		{"many anchors", strings.Repeat("- &a x\n", maxFileSize/8)},
-		{"many aliases", "apiVersion: &a x\nspec: {regions: [" + strings.Repeat("*a,", maxFileSize/4) + "]}\n"},
-		{"deep lists", strings.Repeat("[", maxFileSize-1)},
-		{"deep mappings", strings.Repeat("{a: ", maxFileSize/5)},
-		{"deep blocks", strings.Repeat("- ", maxFileSize/2-1)},
-		{"deep keys", strings.Repeat("? ", maxFileSize/2-1)},
-		{"many tags", strings.Repeat("!!str ", maxFileSize/7)},
-		{"many documents", strings.Repeat("---\n", maxFileSize/5)},
-		{"many unknown fields", strings.Repeat("x", 100) + ": 1\n" + manyKeys(20_000)},
-		{"zeros", strings.Repeat("\x00", maxFileSize)},
-		{"no UTF-8", strings.Repeat("\xff\xfe", maxFileSize/2)},
+	tests := []struct {
+		name, text, code string
+		line             int
+	}{
+		{"ten megabytes", strings.Repeat("a: 1234567890abcdef\n", 10<<20/20), codeTooLarge, 1},
+		{"ten megabytes of one line", strings.Repeat("a", 10<<20), codeTooLarge, 1},
+		{"a billion laughs", laughs, codeUnknownField, 1},
+		{"a billion laughs in a field", laughs + "spec: {regions: [{name: *k, clusters: [{zones: *k}]}]}\n", codeWrongType, 11},
+		{"an alias of itself", "spec: &s {regions: *s}\n", codeMissingAPIVersion, 1},
+		{"a list that holds itself", "spec: {regions: &r [{clusters: *r}]}\n", codeUnknownField, 1},
+		{"many anchors", strings.Repeat("- &a x\n", maxFileSize/8), codeWrongType, 1},
+		{"many aliases", "apiVersion: &a x\nspec: {regions: [" + strings.Repeat("*a,", maxFileSize/4) + "]}\n", codeWrongType, 1},
+		{"deep lists", strings.Repeat("[", maxFileSize-1), codeNotYAML, 1},
+		{"deep mappings", strings.Repeat("{a: ", maxFileSize/5), codeNotYAML, 1},
+		{"deep blocks", strings.Repeat("- ", maxFileSize/2-1), codeNotYAML, 1},
+		{"deep keys", strings.Repeat("? ", maxFileSize/2-1), codeNotYAML, 1},
+		{"many tags", strings.Repeat("!!str ", maxFileSize/7), codeNotYAML, 1},
+		{"many documents", strings.Repeat("---\n", maxFileSize/5), codeEmptyFile, 1},
+		{"many unknown fields", strings.Repeat("x", 100) + ": 1\n" + manyKeys(20_000), codeUnknownField, 1},
+		{"zeros", strings.Repeat("\x00", maxFileSize), codeNotYAML, 1},
+		{"no UTF-8", strings.Repeat("\xff\xfe", maxFileSize/2), codeWrongType, 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -49,8 +53,8 @@ func TestHostileFiles(t *testing.T) {
 				t.Errorf("it took %d MiB of memory in all", mib)
 			}
 			errs := problems.Errors()
-			if len(errs) == 0 || errs[0].Code == "" || errs[0].Line < 1 {
-				t.Errorf("not refused with a code and a line: %.500v", problems)
+			if !slices.ContainsFunc(errs, func(p Problem) bool { return p.Code == tt.code && p.Line == tt.line }) {
+				t.Errorf("not refused as %s on line %d: %.500v", tt.code, tt.line, problems)
 			}
 		})
 	}

@@ -75,21 +75,35 @@ func (c *checker) total() {
 	}
 }
 
-// targets checks that no two clusters are the same namespace of the same cluster.
+// targets checks that no two clusters are the same namespace of the same Kubernetes cluster, and tells of two
+// that are one: whatever takes it away takes both, where the promises count them as two.
 func (c *checker) targets() {
-	seen := map[[2]string]string{}
-	c.eachCluster(func(cl Cluster, _ Region, path string) {
+	type target struct{ context, namespace string }
+	seen, first := map[target]string{}, map[string]string{}
+	regionOf := map[string]string{}
+	c.eachCluster(func(cl Cluster, r Region, path string) {
 		c.namespace(path+".namespace", cl.Namespace, cl.Namespace != c.t.Spec.Namespace)
-		key := [2]string{cl.Context, cl.Namespace}
-		other, twice := seen[key]
-		switch {
-		case cl.Context == "" || c.isBroken(path):
-		case twice && other != cl.Name:
-			c.errorf(path+".context", codeDuplicateTarget, "give each cluster its own context, or another namespace",
-				"clusters %q and %q are both namespace %q of context %q", shorten(other), shorten(cl.Name), shorten(cl.Namespace), shorten(cl.Context))
-		case !twice:
-			seen[key] = cl.Name
+		if cl.Context == "" || c.isBroken(path) {
+			return
 		}
+		key := target{cl.Context, cl.Namespace}
+		other, shared := first[cl.Context]
+		another := shared && other != cl.Name // a name given twice is told as such
+		switch same, twice := seen[key]; {
+		case twice && same != cl.Name:
+			c.errorf(path+".context", codeDuplicateTarget, "give each cluster its own context, or another namespace",
+				"clusters %q and %q are both namespace %q of context %q", shorten(same), shorten(cl.Name), shorten(cl.Namespace), shorten(cl.Context))
+		case another && regionOf[cl.Context] != r.Name:
+			c.errorf(path+".context", codeContextInTwoRegions, "give each cluster its own context: a Kubernetes cluster lies in one region, and its loss would be that of both",
+				"context %q is already that of cluster %q in region %q", shorten(cl.Context), shorten(other), shorten(regionOf[cl.Context]))
+		case another:
+			c.warnf(path+".context", codeDuplicateContext, "give each cluster its own context, unless they are meant to be one",
+				"clusters %q and %q are both context %q: what takes one away takes the other, and their replicas may share nodes", shorten(other), shorten(cl.Name), shorten(cl.Context))
+		}
+		if !shared {
+			first[cl.Context], regionOf[cl.Context] = cl.Name, r.Name
+		}
+		seen[key] = cl.Name
 	})
 }
 

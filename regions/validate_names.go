@@ -18,6 +18,7 @@ const (
 
 func (c *checker) names() {
 	c.deployment()
+	c.seedNames()
 	c.regionNames()
 	c.clusterNames()
 	c.eachCluster(c.poolNames)
@@ -40,6 +41,14 @@ func (c *checker) deployment() {
 			"the deployment's namespace would be %q, which belongs to Kubernetes", shorten(name))
 	}
 	c.namespace("spec.namespace", c.t.Spec.Namespace, c.written("spec.namespace"))
+}
+
+// seedNames checks the names of the seeds, which may be the longest of all.
+func (c *checker) seedNames() {
+	if name := fmt.Sprintf("join-%d.%s", seedSlots-1, c.t.Spec.DNS.Zone); len(name) > maxDNSName {
+		c.errorf("spec.dns.zone", codeNameTooLong, fmt.Sprintf("use at most %d characters", maxDNSName-len(name)+len(c.t.Spec.DNS.Zone)),
+			"the names of the seeds would have %d characters, more than DNS allows (%d)", len(name), maxDNSName)
+	}
 }
 
 // namespace checks a namespace where it is written itself; one that is

@@ -23,8 +23,12 @@ func TestRefusals(t *testing.T) {
 		"another zone":             {"zone: refused.db.example.com", "zone: other.db.example.com", "zone-changed"},
 		"another namespace":        {"spec:\n", "spec:\n  namespace: elsewhere\n", "dropped-namespace"},
 		"a renamed cluster":        {"{name: euw1, replicas", "{name: euw9, context: euw1, replicas", "dropped-cluster"},
-		"a context of another one": {"{name: euw1, replicas", "{name: euw1, context: use1, namespace: stray, replicas", "wrong-cluster"},
-		"a promise not kept":       {"voters: 5}", "voters: 5, whileUpdating: region}", ""},
+		"a context of another one": {"{name: euw1, replicas", "{name: euw1, context: use1, namespace: stray, replicas", "context-in-two-regions"},
+		"contexts swapped": {
+			"{name: use1, replicas: 3, zones: [us-east1-a, us-east1-b, us-east1-c]}]\n    - name: us-west1\n      clusters: [{name: usw1,",
+			"{name: use1, context: usw1, replicas: 3, zones: [us-east1-a, us-east1-b, us-east1-c]}]\n    - name: us-west1\n      clusters: [{name: usw1, context: use1,", "wrong-cluster",
+		},
+		"a promise not kept": {"voters: 5}", "voters: 5, whileUpdating: region}", "update-promise-not-kept"},
 	} {
 		text := strings.Replace(string(written), edit.old, edit.new, 1)
 		if text == string(written) {
@@ -34,7 +38,7 @@ func TestRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := 12
-		if edit.code == "" {
+		if edit.code == "context-in-two-regions" || edit.code == "update-promise-not-kept" {
 			want = 10 // the topology alone shows it
 		}
 		if r := b.expect(want, "plan"); !strings.Contains(r.stdout+r.stderr, edit.code) {
