@@ -1,5 +1,7 @@
 package regions
 
+//go:generate go run quorate.dev/quorate/cmd/internal/problemsgen ../docs/reference/problems.md
+
 // The codes of problems. They are stable: scripts match on them. Codes explains each.
 const (
 	codeTooLarge         = "too-large"
@@ -22,7 +24,7 @@ const (
 	codeNotForProfile   = "not-for-profile"
 	codeMissingProfile  = "missing-profile"
 	codeUnknownProfile  = "unknown-profile"
-	codeMissingBase     = "missing-base"
+	codeMissingBase     = CodeMissingBase
 	codeInvalidBase     = "invalid-base"
 	codeTLSRequired     = "tls-required"
 
@@ -100,6 +102,12 @@ const (
 	codeNothingPromised      = "nothing-promised"
 )
 
+// The codes of what Parse cannot see, having no disk: whoever follows a topology to its overlays gives them.
+const (
+	CodeMissingBase = "missing-base"
+	CodeOverlay     = "overlay"
+)
+
 // CodeDoc explains one code that a Problem may carry.
 type CodeDoc struct {
 	Code     string
@@ -107,7 +115,7 @@ type CodeDoc struct {
 	Meaning  string // one line
 }
 
-// Codes lists every code that Parse can give, by group, in the order of the documentation.
+// Codes lists every code that a topology can be given, by group, in the order of the documentation.
 func Codes() []CodeDoc {
 	var all []CodeDoc
 	all = append(all, fileCodes()...)
@@ -142,8 +150,9 @@ func profileCodes() []CodeDoc {
 		{codeNotForProfile, SeverityError, "a field that the chosen profile does not use"},
 		{codeMissingProfile, SeverityError, "spec.profile is not written"},
 		{codeUnknownProfile, SeverityError, "no built-in profile has this name"},
-		{codeMissingBase, SeverityError, "profile generic needs spec.base"},
+		{codeMissingBase, SeverityError, "profile generic needs spec.base, or spec.base names no directory that is there"},
 		{codeInvalidBase, SeverityError, "spec.base is not a relative path to a local directory"},
+		{CodeOverlay, SeverityError, "no overlay can be made or built of the profile or of the base"},
 		{codeTLSRequired, SeverityError, "a profile with manifests of its own needs tls.mode to be written"},
 	}
 }

@@ -322,6 +322,7 @@ func TestCodes(t *testing.T) {
 		codeTooLarge: true, codeEmptyFile: true, codeTooManyAliases: true, codeVotersMismatch: true,
 		codeEvenVoters: true, codeUpdatesStopService: true, codeNothingPromised: true, codeTooManyReplicas: true,
 		codeSeveralDNSServers: true, // by TestAuthorityProblems
+		CodeOverlay:           true, // by the script validate.txtar of the command line
 	}
 	for _, cases := range [][]invalidCase{fileCases(), profileCases(), nameCases(), dnsAndRolloutCases(), layoutCases(), promiseCases(), authorityCases()} {
 		for _, tt := range cases {

@@ -29,3 +29,13 @@ func ReplicaLines(data []byte, file string) map[string]int {
 	}
 	return out
 }
+
+// LineOf is the line of a topology's text on which a path such as spec.base is written, or else the
+// nearest thing that holds it: 1 where there is none.
+func LineOf(data []byte, file, path string) int {
+	f := newFindings()
+	if node := document(data, file, f); node != nil {
+		(&decoder{findings: f}).decode(node, reflect.ValueOf(&Topology{}).Elem(), "")
+	}
+	return f.placeOf(path).line
+}

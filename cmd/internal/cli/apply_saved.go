@@ -26,7 +26,7 @@ func (a *app) applySaved(ctx context.Context, file string, unchecked bool) error
 	if err != nil {
 		return err
 	}
-	w, err := a.savedDeployment(file, saved)
+	w, err := a.savedDeployment(ctx, file, saved)
 	if err != nil {
 		return err
 	}
@@ -61,8 +61,8 @@ func (a *app) applySaved(ctx context.Context, file string, unchecked bool) error
 
 // savedDeployment holds what can be known of a saved plan before any cluster is asked, and
 // connects to its clusters.
-func (a *app) savedDeployment(file string, saved *planner.Saved) (*wired, error) {
-	w, err := a.ready()
+func (a *app) savedDeployment(ctx context.Context, file string, saved *planner.Saved) (*wired, error) {
+	w, err := a.ready(ctx)
 	if err != nil {
 		return nil, err
 	}

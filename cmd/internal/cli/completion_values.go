@@ -120,7 +120,7 @@ func (a *app) topologyRegions(cmd *cobra.Command) []regions.Region {
 		return nil
 	}
 	file := a.settings.GetString("file")
-	data, err := readFile(file)
+	data, err := readFile(cmd.Context(), file)
 	if err != nil {
 		return nil
 	}

@@ -41,7 +41,7 @@ const (
 )
 
 func (a *app) dnsCredentials(ctx context.Context, all bool) error {
-	w, err := a.ready()
+	w, err := a.ready(ctx)
 	switch {
 	case err != nil:
 		return err

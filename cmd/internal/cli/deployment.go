@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,69 +48,93 @@ func (e invalidTopology) Error() string {
 
 func (e invalidTopology) Unwrap() error { return e.problems }
 
-// parse reads and validates the topology file.
-func (a *app) parse() (*regions.Topology, regions.Problems, error) {
+// declaration is a topology file as it was read: once, since it may be a pipe.
+type declaration struct {
+	file     string
+	data     []byte
+	topology *regions.Topology
+	problems regions.Problems
+}
+
+// declare reads and validates the topology file. With an error the declaration holds what could be read.
+func (a *app) declare(ctx context.Context) (declaration, error) {
 	file := a.settings.GetString("file")
-	data, err := readFile(file)
+	data, err := readFile(ctx, file)
 	if err != nil {
-		return nil, nil, err
+		return declaration{file: file}, err
 	}
 	return parseBytes(data, file)
 }
 
 // parseBytes validates a topology.
-func parseBytes(data []byte, file string) (*regions.Topology, regions.Problems, error) {
+func parseBytes(data []byte, file string) (declaration, error) {
 	t, problems := regions.Parse(data, file)
+	d := declaration{file, data, t, problems}
 	if len(problems.Errors()) > 0 {
-		return t, problems, invalidTopology{file, problems}
+		return d, invalidTopology{file, problems}
 	}
-	return t, problems, nil
+	return d, nil
 }
 
 // load goes from the topology file to the built objects of every cluster.
-func (a *app) load() (*deployment, error) {
-	t, problems, err := a.parse()
+func (a *app) load(ctx context.Context) (*deployment, error) {
+	read, err := a.declare(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return a.follow(t, problems)
+	return a.follow(read)
 }
 
 // follow goes from a valid topology to the built objects of every cluster.
-func (a *app) follow(t *regions.Topology, problems regions.Problems) (*deployment, error) {
-	var err error
-	d := &deployment{file: a.settings.GetString("file"), topology: t, notes: problems}
-	if d.replicasAt, err = replicasAt(d.file); err != nil {
+func (a *app) follow(read declaration) (*deployment, error) {
+	t := read.topology
+	base, err := read.base()
+	if err != nil {
 		return nil, err
 	}
+	d := &deployment{file: read.file, topology: t, notes: read.problems, replicasAt: read.replicasAt()}
 	if d.profile, err = kustomize.LoadProfile(t.Spec.Profile); err != nil {
 		return nil, advised{invalidInput{fmt.Errorf("profile %s: %w", t.Spec.Profile, err)}, mendOverlays}
 	}
-	if d.rendering, err = kustomize.Render(t, d.profile, a.base(t)); err != nil {
+	if d.rendering, err = kustomize.Render(t, d.profile, base); err != nil {
 		return nil, advised{invalidInput{err}, mendOverlays}
 	}
 	return d, d.build()
 }
 
 // replicasAt finds where each cluster's replicas are written.
-func replicasAt(file string) (map[string]string, error) {
-	data, err := readFile(file)
-	if err != nil {
-		return nil, err
-	}
+func (d declaration) replicasAt() map[string]string {
 	out := map[string]string{}
-	for cluster, line := range regions.ReplicaLines(data, file) {
-		out[cluster] = fmt.Sprintf("%s:%d", file, line)
+	for cluster, line := range regions.ReplicaLines(d.data, d.file) {
+		out[cluster] = fmt.Sprintf("%s:%d", d.file, line)
 	}
-	return out, nil
+	return out
 }
 
 // base is the user's own kustomize directory, nil where the profile brings manifests.
-func (a *app) base(t *regions.Topology) fs.FS {
-	if t.Spec.Base == "" {
-		return nil
+func (d declaration) base() (fs.FS, error) {
+	const path = "spec.base"
+	base := d.topology.Spec.Base
+	if base == "" {
+		return nil, nil
 	}
-	return os.DirFS(filepath.Join(filepath.Dir(a.settings.GetString("file")), t.Spec.Base))
+	dir := filepath.Join(filepath.Dir(d.file), base)
+	what := ""
+	switch info, err := os.Stat(dir); {
+	case errors.Is(err, fs.ErrNotExist):
+		what = "does not exist"
+	case err != nil:
+		what = "cannot be looked at: " + err.Error()
+	case !info.IsDir():
+		what = "is no directory"
+	default:
+		return os.DirFS(dir), nil
+	}
+	return nil, invalidTopology{d.file, regions.Problems{{
+		Severity: regions.SeverityError, Code: regions.CodeMissingBase, Path: path, Line: regions.LineOf(d.data, d.file, path),
+		Message: fmt.Sprintf("base %q %s (it would be %s)", base, what, dir),
+		Hint:    "write the path of your kustomize directory, relative to the topology file",
+	}}}
 }
 
 // build builds every overlay; all clusters' problems come together.

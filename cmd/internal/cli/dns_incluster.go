@@ -59,10 +59,11 @@ type insider struct {
 
 // dnsServeInCluster serves until it is interrupted.
 func (a *app) dnsServeInCluster(ctx context.Context, o inClusterOptions) error {
-	t, _, err := a.parse()
+	read, err := a.declare(ctx)
 	if err != nil {
 		return err
 	}
+	t := read.topology
 	if err := o.check(t); err != nil {
 		return advised{invalidInput{err}, "correct the flags, as `quorate dns serve --manifests` prints them"}
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -13,11 +14,11 @@ import (
 
 // dnsManifests prints the objects of the authority inside the clusters as YAML: those that the overlays
 // hold, of one cluster or, with none named, of all.
-func (a *app) dnsManifests(cluster string) error {
+func (a *app) dnsManifests(ctx context.Context, cluster string) error {
 	if a.json() {
 		return advised{invalidInput{errors.New("--manifests prints YAML")}, "leave --output json out"}
 	}
-	d, err := a.load()
+	d, err := a.load(ctx)
 	if err != nil {
 		return err
 	}

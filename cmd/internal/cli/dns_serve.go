@@ -59,7 +59,7 @@ func (a *app) serve(cmd *cobra.Command, o serveOptions) error {
 	}
 	switch {
 	case o.manifests:
-		return a.dnsManifests(o.cluster)
+		return a.dnsManifests(cmd.Context(), o.cluster)
 	case cmd.Flags().Changed("in-cluster"):
 		return a.dnsServeInCluster(cmd.Context(), o.inCluster)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -80,4 +81,30 @@ func kubeconfigOf(t *testing.T, address string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// A topology that is a pipe of which nothing comes ends with an interrupt too.
+func TestInterruptedWhileReading(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "topology.yaml")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signals := make(chan os.Signal, 1)
+	var stderr bytes.Buffer
+	p := &process{
+		in: strings.NewReader(""), out: io.Discard, err: &stderr, env: func(string) string { return "" },
+		interrupts: &interrupts{signals: signals}, now: time.Now, random: strings.NewReader("123456"),
+	}
+	signals <- os.Interrupt
+	if code := p.run(context.Background(), []string{"validate", "-f", pipe}); code != ExitAborted {
+		t.Errorf("exit %d, want %d\n%s", code, ExitAborted, stderr.String())
+	}
+	// Whoever opened the pipe to read it is given an end.
+	writer, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

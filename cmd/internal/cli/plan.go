@@ -121,7 +121,7 @@ func (a *app) plan(ctx context.Context, o planOptions) error {
 // makePlan is the plan and what it follows from.
 func (a *app) makePlan(ctx context.Context, o planOptions) (*planner.Plan, planner.Input, error) {
 	if o.offline {
-		d, err := a.load()
+		d, err := a.load(ctx)
 		if err != nil {
 			return nil, planner.Input{}, err
 		}

@@ -57,7 +57,7 @@ func (a *app) preflight(ctx context.Context, o preflightOptions) error {
 	if o.probe.within < time.Second || o.probe.within > probeLongest {
 		return invalidInput{fmt.Errorf("--probe-timeout %s: between 1s and %s", o.probe.within, probeLongest)}
 	}
-	w, err := a.ready()
+	w, err := a.ready(ctx)
 	if err != nil {
 		return err
 	}

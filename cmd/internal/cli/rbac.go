@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,7 +33,7 @@ func (a *app) rbacCommand() *cobra.Command {
 			"  quorate rbac --mode read-only --group watchers\n" +
 			"  quorate rbac --mode apply --service-account ci:deployer --cluster use1",
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return a.rbac(o) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.rbac(cmd.Context(), o) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.mode, "mode", string(access.Apply), "what the subject is to do: "+modeNames())
@@ -52,7 +53,7 @@ func modeNames() string {
 	return strings.Join(names, ", ")
 }
 
-func (a *app) rbac(o rbacOptions) error {
+func (a *app) rbac(ctx context.Context, o rbacOptions) error {
 	mode := access.Mode(o.mode)
 	if !slices.Contains(access.Modes(), mode) {
 		return invalidInput{fmt.Errorf("--mode %q is not known: %s", o.mode, modeNames())}
@@ -64,7 +65,7 @@ func (a *app) rbac(o rbacOptions) error {
 	if a.json() {
 		return invalidInput{errors.New("rbac prints YAML: leave --output json out")}
 	}
-	d, err := a.load()
+	d, err := a.load(ctx)
 	if err != nil {
 		return err
 	}

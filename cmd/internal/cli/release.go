@@ -40,7 +40,7 @@ func (a *app) release(ctx context.Context, names []string, takeBack, approved bo
 	if !approved && !a.inTerminal {
 		return invalidInput{errors.New("release would ask for approval, and standard input is no terminal: pass --auto-approve")}
 	}
-	w, err := a.ready()
+	w, err := a.ready(ctx)
 	if err != nil {
 		return err
 	}

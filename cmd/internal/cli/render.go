@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,15 +24,15 @@ func (a *app) renderCommand() *cobra.Command {
 			"refuses a directory that holds files of others or files of its own that were changed by hand.",
 		Example: "  quorate render -o rendered\n  kubectl kustomize rendered/overlays/use1",
 		Args:    noArguments,
-		RunE:    func(*cobra.Command, []string) error { return a.render(dir, force) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.render(cmd.Context(), dir, force) },
 	}
 	cmd.Flags().StringVarP(&dir, "out", "o", "rendered", "the `directory` to write")
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite files of ours that were changed by hand")
 	return cmd
 }
 
-func (a *app) render(dir string, force bool) error {
-	d, err := a.load()
+func (a *app) render(ctx context.Context, dir string, force bool) error {
+	d, err := a.load(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -161,18 +162,42 @@ func helpOrUnknown(cmd *cobra.Command, args []string) error {
 	return unknownCommand(cmd, args[0])
 }
 
-// readFile reads a whole file, with errors for people.
-func readFile(path string) ([]byte, error) {
+// readFile reads a whole file, with errors for people. It may be a pipe or a terminal, of which nothing may ever
+// come: an interrupt ends that.
+func readFile(ctx context.Context, path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
+	case path == "":
+		return nil, advised{invalidInput{errors.New("the name of the topology file is empty")}, "name the topology with -f"}
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, advised{invalidInput{fmt.Errorf("%s does not exist", path)}, "name the topology with -f"}
 	case err != nil:
 		return nil, invalidInput{fmt.Errorf("read %s: %w", path, err)}
 	case info.IsDir():
 		return nil, advised{invalidInput{fmt.Errorf("%s is a directory", path)}, "name the topology file itself with -f"}
+	case info.Mode().IsRegular():
+		return readBounded(path)
 	}
-	// Parse has a limit of its own, a smaller one; this keeps a device, whose size is 0, from filling the memory.
+	type content struct {
+		data []byte
+		err  error
+	}
+	read := make(chan content, 1)
+	go func() {
+		data, err := readBounded(path)
+		read <- content{data, err}
+	}()
+	select {
+	case c := <-read:
+		return c.data, c.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read %s: %w", path, context.Cause(ctx))
+	}
+}
+
+// readBounded reads a file up to a size that no topology has. Parse has a limit of its own, a smaller one; this
+// keeps a device, whose size is 0, from filling the memory.
+func readBounded(path string) ([]byte, error) {
 	const limit = 16 << 20
 	f, err := os.Open(path)
 	if err != nil {

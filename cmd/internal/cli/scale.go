@@ -63,7 +63,7 @@ func (a *app) scale(ctx context.Context, targets []string, approved, planOnly bo
 	case !approved && !planOnly && !a.inTerminal:
 		return invalidInput{errors.New("scale would ask for approval, and standard input is no terminal: pass --auto-approve or --plan-only")}
 	}
-	change, d, err := a.editReplicas(targets)
+	change, d, err := a.editReplicas(ctx, targets)
 	if err != nil {
 		return err
 	}
@@ -94,10 +94,10 @@ func (a *app) scale(ctx context.Context, targets []string, approved, planOnly bo
 }
 
 // editReplicas makes the edit in memory and follows it to the objects of every cluster.
-func (a *app) editReplicas(targets []string) (topologyEdit, *deployment, error) {
+func (a *app) editReplicas(ctx context.Context, targets []string) (topologyEdit, *deployment, error) {
 	e := topologyEdit{file: a.settings.GetString("file")}
 	var err error
-	if e.before, err = readFile(e.file); err != nil {
+	if e.before, err = readFile(ctx, e.file); err != nil {
 		return e, nil, err
 	}
 	now, problems := regions.Parse(e.before, e.file)
@@ -110,11 +110,11 @@ func (a *app) editReplicas(targets []string) (topologyEdit, *deployment, error) 
 	if e.after, err = edit.Apply(e.before, e.changes); err != nil {
 		return e, nil, invalidInput{fmt.Errorf("edit %s: %w (the file is as it was)", e.file, err)}
 	}
-	t, problems, err := parseBytes(e.after, e.file)
+	wanted, err := parseBytes(e.after, e.file)
 	if err != nil {
 		return e, nil, invalidInput{fmt.Errorf("with these numbers %w\n(the file is as it was)", err)}
 	}
-	d, err := a.follow(t, problems)
+	d, err := a.follow(wanted)
 	return e, d, err
 }
 

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"errors"
+	"slices"
 
 	"github.com/hashicorp/go-multierror"
 	"github.com/spf13/cobra"
@@ -19,41 +21,53 @@ func (a *app) validateCommand() *cobra.Command {
 		Example: "  quorate validate -f topology.yaml\n" +
 			"  quorate validate --output json",
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return a.validate() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.validate(cmd.Context()) },
 	}
 }
 
 // validate reports on the file alone; with an error it exits 10 after the report.
-func (a *app) validate() error {
-	t, problems, err := a.parse()
+func (a *app) validate(ctx context.Context) error {
+	read, err := a.declare(ctx)
 	if err == nil {
-		problems, err = a.checkOverlays(problems)
+		read.problems, err = a.checkOverlays(read)
 	}
 	var invalid invalidTopology
 	if err != nil && !errors.As(err, &invalid) {
 		return err
 	}
 	if a.json() {
-		if printErr := view.ValidationJSON(a.out, problems); printErr != nil {
+		if printErr := view.ValidationJSON(a.out, read.problems); printErr != nil {
 			return printErr
 		}
 		return reported(err)
 	}
-	view.Validation(a.out, a.style(), a.settings.GetString("file"), t, problems)
+	view.Validation(a.out, a.style(), read.file, read.topology, read.problems)
 	return reported(err)
 }
 
-// checkOverlays builds what follows from the topology: a base that does not fit is
+// checkOverlays builds what follows from the topology: a base that is not there or does not fit is
 // an error of the topology too.
-func (a *app) checkOverlays(problems regions.Problems) (regions.Problems, error) {
-	_, err := a.load()
-	if err == nil {
-		return problems, nil
+func (a *app) checkOverlays(read declaration) (regions.Problems, error) {
+	_, err := a.follow(read)
+	var invalid invalidTopology
+	switch {
+	case err == nil:
+		return read.problems, nil
+	case errors.As(err, &invalid):
+		return slices.Concat(read.problems, invalid.problems), err
 	}
+	path := "spec.base"
+	if read.topology.Spec.Base == "" {
+		path = "spec.profile"
+	}
+	problems := slices.Clone(read.problems)
 	for _, line := range lines(err) {
-		problems = append(problems, regions.Problem{Severity: regions.SeverityError, Code: "overlay", Path: "spec.base", Message: line})
+		problems = append(problems, regions.Problem{
+			Severity: regions.SeverityError, Code: regions.CodeOverlay, Path: path, Line: regions.LineOf(read.data, read.file, path),
+			Message: line, Hint: "mend it where the message says, then look again",
+		})
 	}
-	return problems, invalidTopology{a.settings.GetString("file"), problems}
+	return problems, invalidTopology{read.file, problems}
 }
 
 // lines are the messages of an error, one for each of several.

@@ -18,7 +18,7 @@ const (
 // watchStatus shows the status whenever something changes, until it is interrupted: that is how it
 // ends well.
 func (a *app) watchStatus(ctx context.Context) error {
-	w, err := a.ready()
+	w, err := a.ready(ctx)
 	if err != nil {
 		return err
 	}

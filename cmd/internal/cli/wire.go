@@ -99,8 +99,8 @@ func (w *wired) closeTunnels() {
 }
 
 // ready loads the deployment and makes its clients, without speaking to any cluster.
-func (a *app) ready() (*wired, error) {
-	d, err := a.load()
+func (a *app) ready(ctx context.Context) (*wired, error) {
+	d, err := a.load(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (a *app) ready() (*wired, error) {
 
 // look loads the deployment and asks every cluster about it.
 func (a *app) look(ctx context.Context, compare bool, wishes ...func(*wired)) (*wired, []planner.Observation, error) {
-	d, err := a.load()
+	d, err := a.load(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
