@@ -8,7 +8,7 @@ const (
 	patternLabel35  = `^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	patternDNSName  = `^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	patternValue    = `^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
-	patternDuration = `^\+?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
+	patternDuration = `^(\+?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+|-(0|(0+(\.0*)?|\.0+)(ns|us|µs|μs|ms|s|m|h))+)$`
 	patternQuantity = `^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?$`
 	patternHostPort = `:[0-9]+$`
 	patternCIDR     = `^[0-9A-Fa-f.:]+/[0-9]+$`
