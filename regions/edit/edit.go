@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/hashicorp/go-multierror"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -42,13 +41,13 @@ func Apply(data []byte, changes []Change) ([]byte, error) {
 	}
 	e.root = doc.Content[0]
 	e.findAliased(e.root)
-	var problems *multierror.Error
+	var problems []error
 	for _, c := range changes {
 		if err := e.change(c); err != nil {
-			problems = multierror.Append(problems, fmt.Errorf("replicas of %s: %w", c.place(), err))
+			problems = append(problems, fmt.Errorf("replicas of %s: %w", c.place(), err))
 		}
 	}
-	if err := problems.ErrorOrNil(); err != nil {
+	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	out := e.spliced()

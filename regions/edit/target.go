@@ -2,12 +2,11 @@ package edit
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/hashicorp/go-multierror"
 
 	"quorate.dev/quorate/regions"
 )
@@ -36,22 +35,22 @@ func (c Change) place() string {
 // The changes come in the order of the file, those that change nothing included. All
 // wrong targets are reported together.
 func Resolve(t *regions.Topology, targets []string) ([]Change, error) {
-	var problems *multierror.Error
+	var problems []error
 	asked := map[string]string{} // place → target
 	var out []Change
 	for _, text := range targets {
 		changes, err := resolve(t, text)
-		problems = multierror.Append(problems, err)
+		problems = append(problems, err)
 		for _, c := range changes {
 			if other, twice := asked[c.place()]; twice {
-				problems = multierror.Append(problems, fmt.Errorf("%s and %s both set the replicas of %s: name each once", other, text, c.place()))
+				problems = append(problems, fmt.Errorf("%s and %s both set the replicas of %s: name each once", other, text, c.place()))
 				continue
 			}
 			asked[c.place()] = text
 			out = append(out, c)
 		}
 	}
-	if err := problems.ErrorOrNil(); err != nil {
+	if err := errors.Join(problems...); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(out, func(a, b Change) int {
@@ -78,13 +77,13 @@ func resolve(t *regions.Topology, text string) ([]Change, error) {
 		return nil, fmt.Errorf("%s: no region or cluster is named %q (%s)", text, name, regions.Suggest(name, known(t)))
 	}
 	var changes []Change
-	var problems *multierror.Error
+	var problems []error
 	for _, c := range clusters {
 		change, err := present(t, c, pool)
-		problems = multierror.Append(problems, err)
+		problems = append(problems, err)
 		changes = append(changes, change)
 	}
-	if err := problems.ErrorOrNil(); err != nil {
+	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
 	return spread(changes, int(count)), nil

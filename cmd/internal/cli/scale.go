@@ -111,7 +111,10 @@ func (a *app) editReplicas(ctx context.Context, targets []string) (topologyEdit,
 		return e, nil, invalidInput{fmt.Errorf("edit %s: %w (the file is as it was)", e.file, err)}
 	}
 	wanted, err := parseBytes(e.after, e.file)
-	if err != nil {
+	switch {
+	case err != nil && len(problems.Errors()) > 0:
+		return e, nil, err // it was invalid before, whatever the numbers
+	case err != nil:
 		return e, nil, invalidInput{fmt.Errorf("with these numbers %w\n(the file is as it was)", err)}
 	}
 	d, err := a.follow(wanted)
