@@ -164,8 +164,6 @@ func laidOver(t *testing.T, part map[string]any) map[string]any {
 	}
 	fields, _ := part["spec"].(map[string]any)
 	spec, _ := whole["spec"].(map[string]any)
-	for name, value := range fields {
-		spec[name] = value
-	}
+	maps.Copy(spec, fields)
 	return whole
 }
