@@ -3,13 +3,15 @@ package kube
 import (
 	"context"
 	"errors"
+	"net/http/httptrace"
 	"sync"
 )
 
-// gate lets the first request to a cluster go alone. Were many to begin at once, net/http would start a
+// gate lets the first request to a cluster go alone until it is on its way. Were many to begin at once, net/http would start a
 // connection for each before it knows that one carries them all (HTTP/2), and the handshakes of the others would
-// be for nothing. Where no connection comes about, the requests that waited share the reason: a dead
-// cluster is asked once, and its timeout is waited out once.
+// be for nothing. Once a request was sent there is a connection, and the others follow on it, before there is an answer. Where no
+// connection comes about, the requests that waited share the reason: a dead cluster is asked once, and its timeout is
+// waited out once.
 type gate struct {
 	mu    sync.Mutex
 	open  bool
@@ -28,7 +30,7 @@ func (g *gate) through(ctx context.Context, do func(context.Context) error, expl
 		own, other := g.enter()
 		switch {
 		case own != nil:
-			return g.leave(own, explain(do(ctx)))
+			return g.leave(own, explain(do(g.opening(ctx, own))))
 		case other == nil:
 			return explain(do(ctx))
 		}
@@ -57,10 +59,31 @@ func (g *gate) enter() (own, other *passage) {
 	return g.first, nil
 }
 
-// leave opens the gate if there was an answer of any kind.
+// opening opens the gate as soon as the request of a passage was sent.
+func (g *gate) opening(ctx context.Context, own *passage) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(sent httptrace.WroteRequestInfo) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if sent.Err == nil && g.first == own {
+			g.open = true
+			g.end(own)
+		}
+	}})
+}
+
+// end lets go whoever waits for a passage.
+func (g *gate) end(own *passage) {
+	g.first = nil
+	close(own.done)
+}
+
+// leave opens the gate if there was an answer of any kind, unless it was opened before.
 func (g *gate) leave(own *passage, err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.first != own {
+		return err
+	}
 	var lost *Unreachable
 	var refused *Forbidden
 	switch {
@@ -73,7 +96,6 @@ func (g *gate) leave(own *passage, err error) error {
 	default:
 		g.open = true
 	}
-	g.first = nil
-	close(own.done)
+	g.end(own)
 	return err
 }

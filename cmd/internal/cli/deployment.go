@@ -87,6 +87,15 @@ func (a *app) load(ctx context.Context) (*deployment, error) {
 
 // follow goes from a valid topology to the built objects of every cluster.
 func (a *app) follow(read declaration) (*deployment, error) {
+	d, err := a.rendered(read)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.build()
+}
+
+// rendered goes from a valid topology to the overlays of every cluster, which are to be built.
+func (a *app) rendered(read declaration) (*deployment, error) {
 	t := read.topology
 	base, err := read.base()
 	if err != nil {
@@ -99,7 +108,7 @@ func (a *app) follow(read declaration) (*deployment, error) {
 	if d.rendering, err = kustomize.Render(t, d.profile, base); err != nil {
 		return nil, advised{invalidInput{err}, mendOverlays}
 	}
-	return d, d.build()
+	return d, nil
 }
 
 // replicasAt finds where each cluster's replicas are written.

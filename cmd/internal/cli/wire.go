@@ -37,6 +37,8 @@ type wired struct {
 	surveys bool
 	// narration is where waits say what they wait for.
 	narration io.Writer
+	// built waits for the overlays and tells whether they are there; nil: they are.
+	built func() bool
 }
 
 // connect makes a client for every cluster, without speaking to any.
@@ -107,31 +109,6 @@ func (a *app) ready(ctx context.Context) (*wired, error) {
 	return a.connect(d)
 }
 
-// look loads the deployment and asks every cluster about it.
-func (a *app) look(ctx context.Context, compare bool, wishes ...func(*wired)) (*wired, []planner.Observation, error) {
-	d, err := a.load(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	return a.lookAt(ctx, d, compare, wishes...)
-}
-
-// lookAt asks every cluster about a deployment.
-func (a *app) lookAt(ctx context.Context, d *deployment, compare bool, wishes ...func(*wired)) (*wired, []planner.Observation, error) {
-	w, err := a.connect(d)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, wish := range wishes {
-		wish(w)
-	}
-	if compare && w.unfit != nil {
-		return nil, nil, advised{invalidInput{w.unfit}, mendEndpoints}
-	}
-	observed, err := w.observe(ctx, compare)
-	return w, observed, err
-}
-
 // container is the database's container.
 func (d *deployment) container() string {
 	if d.topology.Spec.Container != "" {
@@ -179,7 +156,11 @@ func (w *wired) observeOne(ctx context.Context, name string, compare bool) plann
 		if w.readOnly {
 			compare = w.clusters[name].CompareReadOnly
 		}
-		group.Go(func() { o.Objects, compareErr = compare(ctx, w.scopes[name], w.desired[name]) })
+		group.Go(func() {
+			if w.built == nil || w.built() {
+				o.Objects, compareErr = compare(ctx, w.scopes[name], w.desired[name])
+			}
+		})
 	}
 	group.Wait()
 	if err := cmp.Or(observeErr, compareErr); err != nil {

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"context"
+	"runtime/debug"
+
+	"quorate.dev/quorate/planner"
+)
+
+// look loads the deployment and asks every cluster about it. The overlays are built while the clusters
+// are asked for what they hold: to be compared, they are waited for. Overlays that cannot be built end the asking, and are
+// the error whatever else is wrong.
+func (a *app) look(ctx context.Context, compare bool, wishes ...func(*wired)) (*wired, []planner.Observation, error) {
+	read, err := a.declare(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := a.rendered(read)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer a.unhurried(len(read.topology.OrderedClusters()))()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	built := make(chan struct{})
+	var buildErr error
+	go func() {
+		defer close(built)
+		if buildErr = d.build(); buildErr != nil {
+			cancel()
+		}
+	}()
+	waits := func(w *wired) { w.built = func() bool { <-built; return buildErr == nil } }
+	w, observed, err := a.lookAt(ctx, d, compare, append([]func(*wired){waits}, wishes...)...)
+	<-built
+	if buildErr != nil {
+		return nil, nil, buildErr
+	}
+	return w, observed, err
+}
+
+// unhurried lets garbage lie until it is four times what is in use, while few clusters are looked at: of them there is
+// little, and collecting it again and again took a quarter of the work. The returned function ends that. Of many clusters
+// memory counts for more; and who set GOGC has the say.
+func (a *app) unhurried(clusters int) (end func()) {
+	const few, percent = 10, 400
+	if clusters > few || a.env("GOGC") != "" {
+		return func() {}
+	}
+	before := debug.SetGCPercent(percent)
+	return func() { debug.SetGCPercent(before) }
+}
+
+// lookAt asks every cluster about a deployment.
+func (a *app) lookAt(ctx context.Context, d *deployment, compare bool, wishes ...func(*wired)) (*wired, []planner.Observation, error) {
+	w, err := a.connect(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, wish := range wishes {
+		wish(w)
+	}
+	if compare && w.unfit != nil {
+		return nil, nil, advised{invalidInput{w.unfit}, mendEndpoints}
+	}
+	observed, err := w.observe(ctx, compare)
+	return w, observed, err
+}
