@@ -30,8 +30,8 @@ func (p probeStep) verify(ctx context.Context) error {
 }
 
 // gate waits until the database was healthy at every look of a whole interval, with no
-// replica down or restarted between two looks, and then makes sure that it is the one on
-// record. Figures lag, so that they alone would not tell of a replica that was just away.
+// replica down or restarted between two looks, and is the one on record at the last of them. Figures
+// lag, so that they alone would not tell of a replica that was just away.
 func (b stepBase) gate(ctx context.Context, interval time.Duration) error {
 	var looked time.Time
 	var missing []string
@@ -44,20 +44,33 @@ func (b stepBase) gate(ctx context.Context, interval time.Duration) error {
 		}
 		looked = now
 		v := observeAll(ctx, b.Observer, b.clusters())
-		missing = append(b.ask(ctx, v), reasons(downReasons(v))...)
+		last := open.over(now, interval) // if all is well
+		unwell, err := b.askAll(ctx, v, last)
+		missing = append(unwell, reasons(downReasons(v))...)
 		switch {
 		case len(missing) > 0:
 			open.disturb()
 		case open.lasted(now, restarts(v)) < interval:
 			missing = []string{fmt.Sprintf("a second healthy look, %s after the first", interval)}
+		case !last: // there is no interval
+			return nil, b.sameDatabase(ctx, v)
+		default:
+			return nil, err
 		}
 		return missing, nil
 	}
 	due := func() time.Duration { return open.left(b.Now(), interval) }
-	if err := b.poll(ctx, wait{clusters: b.clusters(), deadline: interval + b.timeout(), recheck: pause, holds: holds, due: due}); err != nil {
-		return err
+	return b.poll(ctx, wait{clusters: b.clusters(), deadline: interval + b.timeout(), recheck: pause, holds: holds, due: due})
+}
+
+// askAll asks for the database's health and, at the last look, whether it is the one on record, all at once.
+func (b stepBase) askAll(ctx context.Context, v view, last bool) (missing []string, err error) {
+	var group errgroup.Group
+	if last {
+		group.Go(func() error { return b.sameDatabase(ctx, v) })
 	}
-	return b.sameDatabase(ctx)
+	missing = b.ask(ctx, v)
+	return missing, group.Wait()
 }
 
 // ask asks one replica of every cluster and says what is wrong anywhere.
@@ -140,11 +153,10 @@ func spokesman(state regions.ClusterState) (regions.ReplicaID, bool) {
 // sameDatabase fails where a replica is of another database than the record says, or
 // than another cluster's: two databases under one name are nobody's to choose between.
 // Who does not tell proves nothing.
-func (b stepBase) sameDatabase(ctx context.Context) error {
+func (b stepBase) sameDatabase(ctx context.Context, v view) error {
 	if b.Profile.Hooks.ClusterID == nil {
 		return nil
 	}
-	v := observeAll(ctx, b.Observer, b.clusters())
 	recorded, err := databaseOf(v)
 	if err != nil {
 		return err
