@@ -18,6 +18,7 @@ type database struct {
 	inits       int
 	members     map[regions.ReplicaID]*member
 	published   map[string]string // name → address
+	foreign     string            // a cluster whose replicas are of another database
 	quorum                        // of a database that has a leader
 }
 
@@ -82,6 +83,8 @@ func (d *database) exec(id regions.ReplicaID, argv []string) rollout.ExecResult 
 		return rollout.ExecResult{Stdout: "Cluster successfully initialized"}
 	case !d.initialised:
 		return rollout.ExecResult{Stderr: "ERROR: node is not initialised", ExitCode: 1}
+	case argv[1] == "sql" && id.Cluster == d.foreign:
+		return rollout.ExecResult{Stdout: "crdb_internal.cluster_id\n" + strings.Replace(databaseID, "1", "9", 1) + "\n"}
 	case argv[1] == "sql":
 		return rollout.ExecResult{Stdout: "crdb_internal.cluster_id\n" + databaseID + "\n"}
 	case argv[1] == "node":
