@@ -117,6 +117,7 @@ func TestPerZoneRelease(t *testing.T) {
 			if err := f.release(one, fmt.Sprintf("release-%d", i), takeBack, "east", "west").execute(); err != nil {
 				t.Fatal(account(err))
 			}
+			time.Sleep(time.Minute) // virtual: the controllers saw it, which the next release asks for
 			f.zonesReleased(!takeBack, "east", "west")
 		}
 		if plan := f.prepare(one, "same").plan; !plan.Empty() {

@@ -7,18 +7,23 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 )
 
 func main() {
 	command := flag.String("command", "", "the command that was typed, drawn as the first line")
 	flag.Parse()
-	text, err := io.ReadAll(os.Stdin)
-	if err == nil {
-		_, err = io.WriteString(os.Stdout, picture(*command, string(text)))
+	if err := draw(os.Stdout, os.Stdin, *command); err != nil {
+		log.Fatal(err)
 	}
+}
+
+func draw(out io.Writer, in io.Reader, command string) error {
+	text, err := io.ReadAll(in)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "drawing the terminal's text of standard input: %v\n", err)
-		os.Exit(1)
+		return fmt.Errorf("read the terminal's text: %w", err)
 	}
+	_, err = io.WriteString(out, picture(command, string(text)))
+	return err
 }
