@@ -105,5 +105,5 @@ piped status-pipe.txt quorate status
 
 # What an error looks like: a region is away.
 sandbox stop euw1 --name capture >/dev/null
-terminal 80 60 'quorate plan'
+terminal 80 110 'quorate plan'
 until_ended; text "unreachable-80.txt" 'quorate plan'
