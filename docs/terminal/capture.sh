@@ -75,7 +75,7 @@ until_ended; image plan.svg 'quorate plan'
 terminal 160 34 'quorate apply'
 until_shown "Only 'yes'"
 tmux -L "$terminal" send-keys yes Enter
-until_shown '◌ bank'
+until_shown '◌ bank\|2[0-9] of 34 steps done'
 text apply-160.txt 'quorate apply'
 until_ended; text apply-160-end.txt 'quorate apply'
 
@@ -84,7 +84,7 @@ sed -i 's/v25.4.1/v25.4.0/' topology.yaml
 terminal 80 34 'quorate apply'
 until_shown "Only 'yes'"
 tmux -L "$terminal" send-keys yes Enter
-until_shown '◌ bank'
+until_shown '◌ bank\|2[0-9] of 34 steps done'
 text apply-80.txt 'quorate apply'
 until_ended; text apply-80-end.txt 'quorate apply'
 
@@ -92,7 +92,7 @@ sed -i 's/v25.4.0/v25.4.1/' topology.yaml
 terminal 110 30 'quorate apply'
 until_shown "Only 'yes'"
 tmux -L "$terminal" send-keys yes Enter
-until_shown '◌ bank'
+until_shown '◌ bank\|2[0-9] of 34 steps done'
 image apply.svg 'quorate apply'
 tmux -L "$terminal" send-keys C-c
 until_ended

@@ -19,7 +19,7 @@ func (a *app) look(ctx context.Context, compare bool, wishes ...func(*wired)) (*
 	if err != nil {
 		return nil, nil, err
 	}
-	defer a.unhurried(len(read.topology.OrderedClusters()))()
+	defer a.collecting(len(read.topology.OrderedClusters()))()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	built := make(chan struct{})
@@ -39,13 +39,17 @@ func (a *app) look(ctx context.Context, compare bool, wishes ...func(*wired)) (*
 	return w, observed, err
 }
 
-// unhurried lets garbage lie until it is four times what is in use, while few clusters are looked at: of them there is
-// little, and collecting it again and again took a quarter of the work. The returned function ends that. Of many clusters
-// memory counts for more; and who set GOGC has the say.
-func (a *app) unhurried(clusters int) (end func()) {
-	const few, percent = 10, 400
-	if clusters > few || a.env("GOGC") != "" {
+// collecting sets when garbage is collected while clusters are looked at. Of few clusters there is little, and collecting it
+// again and again took a quarter of the work: it lies until it is four times what is in use. Of many clusters memory counts
+// for more, and it is collected sooner than Go would. The returned function ends that. Who set GOGC has the say.
+func (a *app) collecting(clusters int) (end func()) {
+	const few, rarely, often = 10, 400, 50
+	if a.env("GOGC") != "" {
 		return func() {}
+	}
+	percent := rarely
+	if clusters > few {
+		percent = often
 	}
 	before := debug.SetGCPercent(percent)
 	return func() { debug.SetGCPercent(before) }
