@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"quorate.dev/quorate/planner"
 	"quorate.dev/quorate/planner/access"
 	"quorate.dev/quorate/regions"
+	"quorate.dev/quorate/regions/kube"
 )
 
 // site is what the rights in a cluster follow from, as far as the files tell.
@@ -48,6 +50,9 @@ func (w *wired) missingRights(ctx context.Context, mode access.Mode, observed []
 		group.Go(func() {
 			needs := access.Needs(mode, seen(w.site(cluster), o))
 			lacking, err := w.clusters[o.Cluster].Lacking(ctx, access.Rights(needs))
+			if _, silent := errors.AsType[*kube.Unreachable](err); silent {
+				return // the observation says so already
+			}
 			if err != nil {
 				w.log.WarnContext(ctx, "the own rights could not be reviewed", "cluster", o.Cluster, "err", err)
 				return
