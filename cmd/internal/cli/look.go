@@ -24,12 +24,17 @@ func (a *app) look(ctx context.Context, compare bool, wishes ...func(*wired)) (*
 	defer cancel()
 	built := make(chan struct{})
 	var buildErr error
-	go func() {
+	build := func() {
 		defer close(built)
 		if buildErr = d.build(); buildErr != nil {
 			cancel()
 		}
-	}()
+	}
+	if len(read.topology.OrderedClusters()) > fewClusters {
+		build() // of many clusters the memory of both at once counts for more than the time of one
+	} else {
+		go build()
+	}
 	waits := func(w *wired) { w.built = func() bool { <-built; return buildErr == nil } }
 	w, observed, err := a.lookAt(ctx, d, compare, append([]func(*wired){waits}, wishes...)...)
 	<-built
@@ -39,16 +44,19 @@ func (a *app) look(ctx context.Context, compare bool, wishes ...func(*wired)) (*
 	return w, observed, err
 }
 
+// fewClusters are so many that what is held of them all is little memory.
+const fewClusters = 10
+
 // collecting sets when garbage is collected while clusters are looked at. Of few clusters there is little, and collecting it
 // again and again took a quarter of the work: it lies until it is four times what is in use. Of many clusters memory counts
 // for more, and it is collected sooner than Go would. The returned function ends that. Who set GOGC has the say.
 func (a *app) collecting(clusters int) (end func()) {
-	const few, rarely, often = 10, 400, 50
+	const rarely, often = 400, 50
 	if a.env("GOGC") != "" {
 		return func() {}
 	}
 	percent := rarely
-	if clusters > few {
+	if clusters > fewClusters {
 		percent = often
 	}
 	before := debug.SetGCPercent(percent)
