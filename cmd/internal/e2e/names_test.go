@@ -15,11 +15,16 @@ import (
 )
 
 // A standing authority, named by the topology, is what a run asks: while it does
-// not answer, nothing counts as ready.
+// not answer, nothing counts as ready. It has exactly the rights that are printed for it.
 func TestStandingAuthority(t *testing.T) {
 	t.Parallel()
 	b := newBank(t, sandbox(t, "gate-on"), "standing")
-	server := b.start("dns", "serve", "--listen", "127.0.0.1:0")
+	b.makesNamespaces()
+	printed := b.grant("dns-serve", "standing-names")
+	authority := *b
+	var record *recorder
+	authority.sandbox, record = b.sandbox.as(t, "standing-names")
+	server := authority.start("dns", "serve", "--listen", "127.0.0.1:0")
 	address := server.Find(t, regexp.MustCompile(`serving standing\.db\.example\.com\. at (\S+) `))
 	b.write(func(s *settings) { s.Authorities = fmt.Sprintf("[%q]", address) })
 	if r := b.apply(); !strings.Contains(r.stderr, "names are asked at "+address) {
@@ -32,6 +37,11 @@ func TestStandingAuthority(t *testing.T) {
 	}
 	if code := server.Wait(); code != 0 {
 		t.Errorf("dns serve ends with %d after an interrupt:\n%s", code, server.Output())
+	}
+	for _, cluster := range clusterNames {
+		if left := record.unused(cluster, printed[cluster].rights()); len(left) > 0 {
+			t.Errorf("%s: printed, and never used:\n  %s", cluster, strings.Join(left, "\n  "))
+		}
 	}
 	b.write(func(s *settings) { s.Image = "v25.4.1"; s.Timeout = "6s" })
 	r := b.expect(1, "apply", "--auto-approve")

@@ -32,6 +32,17 @@ func (b *bank) grant(mode, user string) map[string]*grants {
 	return out
 }
 
+// makesNamespaces makes the deployment's namespace everywhere, as whoever grants rights in it has to.
+func (b *bank) makesNamespaces() {
+	b.t.Helper()
+	for _, cluster := range clusterNames {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: b.settings.Name}}
+		if _, err := b.sandbox.clients[cluster].CoreV1().Namespaces().Create(b.t.Context(), namespace, metav1.CreateOptions{}); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
 // create makes one printed object.
 func (b *bank) create(cluster, document string, into *grants) {
 	b.t.Helper()
@@ -128,12 +139,7 @@ func TestExactlyThePrintedRights(t *testing.T) {
 	admin.write(func(s *settings) {
 		s.Soak, s.CanarySoak, s.Replicas = "100ms", "100ms", map[string]int{"usw1": 2, "use1": 2, "euw1": 2}
 	})
-	for _, cluster := range clusterNames {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "rights"}}
-		if _, err := admin.sandbox.clients[cluster].CoreV1().Namespaces().Create(t.Context(), namespace, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	admin.makesNamespaces()
 	printed := admin.grant("apply", "rights-apply")
 	operator := *admin
 	var record *recorder
