@@ -37,20 +37,23 @@ func TTL(t *regions.Topology) int {
 
 // Desired are the records that a valid topology should have, given the slots
 // (slot 0 first) and the pods that exist: for every replica, cluster, region and slot
-// an A and an AAAA set where addresses exist, sorted by name and type.
+// an A and an AAAA set where addresses exist, and for every port SRV sets for discovery (RFC 2782), sorted by name and type.
 //
 // Where several pods claim one replica, one that is not terminating beats one that is, then
 // the newest wins; the loser's addresses may already belong to somebody else.
 // A pod beyond the declared replicas keeps its name until it is gone, so that a scale-in
 // removes records only after pods; pods of clusters or pools unknown to the topology are ignored.
-func Desired(t *regions.Topology, slots []regions.ReplicaID, endpoints []Endpoint) []RecordSet {
+func Desired(t *regions.Topology, slots []regions.ReplicaID, endpoints []Endpoint, ports ...Port) []RecordSet {
 	pods := currentPods(endpoints)
 	ttl := TTL(t)
 	var sets []RecordSet
 	for _, name := range namesOf(t, slots, withUndeclared(t, pods)) {
 		sets = append(sets, addressSets(name, pods, ttl)...)
 	}
-	return sets
+	if len(ports) == 0 {
+		return sets
+	}
+	return sorted(index(append(sets, services(t, slots, pods, ports)...)))
 }
 
 // withUndeclared adds to the declared replicas those that have a pod in a cluster
@@ -127,13 +130,9 @@ func comparePods(a, b Endpoint) int {
 func addressSets(name Name, pods map[regions.ReplicaID]Endpoint, ttl int) []RecordSet {
 	values := map[Type][]string{}
 	for _, id := range name.Replicas {
-		for _, text := range pods[id].IPs {
-			ip, err := netip.ParseAddr(text)
-			if err != nil {
-				continue
-			}
+		for _, ip := range addressesOf(pods[id]) {
 			family := TypeAAAA
-			if ip = ip.Unmap(); ip.Is4() {
+			if ip.Is4() {
 				family = TypeA
 			}
 			values[family] = append(values[family], ip.String())
@@ -152,13 +151,29 @@ func addressSets(name Name, pods map[regions.ReplicaID]Endpoint, ttl int) []Reco
 	return sets
 }
 
+// addressesOf are the pod's addresses, IPv4 in its own form; what is no address is left out.
+func addressesOf(e Endpoint) []netip.Addr {
+	var out []netip.Addr
+	for _, text := range e.IPs {
+		if ip, err := netip.ParseAddr(text); err == nil {
+			out = append(out, ip.Unmap())
+		}
+	}
+	return out
+}
+
 // normalValues are the values without repeats, sorted, addresses in their shortest
-// form (RFC 5952), so that equal sets are equal strings.
+// form (RFC 5952) and names in lower case (RFC 4343), so that equal sets are equal strings.
 func normalValues(t Type, values []string) []string {
 	out := make([]string, 0, len(values))
 	for _, v := range values {
-		if ip, err := netip.ParseAddr(v); err == nil && (t == TypeA || t == TypeAAAA) {
-			v = ip.String()
+		switch t {
+		case TypeA, TypeAAAA:
+			if ip, err := netip.ParseAddr(v); err == nil {
+				v = ip.String()
+			}
+		case TypeSRV, TypePTR, TypeCNAME, TypeDNAME, TypeNS:
+			v = strings.ToLower(v)
 		}
 		out = append(out, v)
 	}

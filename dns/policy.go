@@ -84,13 +84,17 @@ func (k *keeper) split() {
 
 // keep is the change as far as it may be made, and whether anything is left of it.
 func (k *keeper) keep(c Change) (Change, bool) {
-	anyUnread, allUnread := k.touches(k.clusters(c.Name, c.Cluster))
+	clusters := k.clusters(c.Name, c.Cluster)
+	if c.Type == TypeSRV {
+		clusters = k.targetClusters(c)
+	}
+	anyUnread, allUnread := k.touches(clusters)
 	if !anyUnread || allUnread {
 		return c, !allUnread
 	}
 	after := slices.Clone(c.After)
 	for _, v := range c.Before {
-		if k.ofUnread[v] || !k.ofRead[v] {
+		if k.stays(c.Type, v) {
 			after = append(after, v)
 		}
 	}
@@ -103,6 +107,24 @@ func (k *keeper) keep(c Change) (Change, bool) {
 	return c, c.Action != Update || !same
 }
 
+// targetClusters are the clusters of the replicas that an SRV set points at, before or after.
+func (k *keeper) targetClusters(c Change) []string {
+	var clusters []string
+	for _, v := range slices.Concat(c.Before, c.After) {
+		clusters = append(clusters, clusterLabel(k.zone, target(v)))
+	}
+	return clusters
+}
+
+// stays tells whether a value of a set that spans clusters may be of one that was not read.
+func (k *keeper) stays(t Type, value string) bool {
+	if t == TypeSRV {
+		cluster := clusterLabel(k.zone, target(value))
+		return cluster == "" || k.isUnread(cluster)
+	}
+	return k.ofUnread[value] || !k.ofRead[value]
+}
+
 // DeleteCapError says that too many names of one cluster would go at once.
 type DeleteCapError struct {
 	Cluster string
@@ -112,7 +134,7 @@ type DeleteCapError struct {
 
 // Error says what was refused and what to do.
 func (e *DeleteCapError) Error() string {
-	return fmt.Sprintf("refused to delete %d of %d names of cluster %s: the cap is %d %%; check that the topology and the cluster are the right ones",
+	return fmt.Sprintf("refused to delete %d of %d names of cluster %s: the cap is %d %%; check that the topology and the cluster are the right ones, then allow it with --allow-deletes",
 		e.Deleted, e.Total, e.Cluster, DeleteCapPercent)
 }
 
@@ -121,7 +143,11 @@ func (e *DeleteCapError) Error() string {
 func CheckDeletes(changes []Change, zone string, actual []RecordSet) error {
 	total, gone := map[string]map[string]bool{}, map[string]bool{}
 	for _, s := range index(actual) {
-		if cluster := clusterLabel(zone, s.Name); cluster != "" {
+		cluster := s.Cluster
+		if cluster == "" {
+			cluster = clusterLabel(zone, s.Name)
+		}
+		if cluster != "" {
 			if total[cluster] == nil {
 				total[cluster] = map[string]bool{}
 			}

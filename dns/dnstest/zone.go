@@ -43,7 +43,7 @@ func (z *Zone) Caps() dns.Caps {
 }
 
 // Read is everything the zone holds.
-func (z *Zone) Read(ctx context.Context, zone string) (dns.Snapshot, error) {
+func (z *Zone) Read(ctx context.Context, zone string, _ []string) (dns.Snapshot, error) {
 	if err := z.check(ctx, "read", zone); err != nil {
 		return dns.Snapshot{}, err
 	}
@@ -68,9 +68,12 @@ func (z *Zone) Apply(ctx context.Context, zone string, sets []dns.ChangeSet) ([]
 
 func (z *Zone) applyOne(set dns.ChangeSet) error {
 	for _, c := range set.Changes {
-		if dns.Canonical(c.Name) != dns.Canonical(set.Name) {
+		if !set.Belongs(c.Name) {
 			return fmt.Errorf("change set of %s holds a change of %s", set.Name, c.Name)
 		}
+	}
+	if found := z.at(set.Name); set.Fresh && len(found) > 0 {
+		return &dns.ConflictError{Change: set.Changes[0], Found: found}
 	}
 	if err := z.checkName(set.Name); err != nil {
 		return err
@@ -83,6 +86,17 @@ func (z *Zone) applyOne(set dns.ChangeSet) error {
 		z.sets, z.serial = after, z.serial+1
 	}
 	return nil
+}
+
+// at are all values at a name, of whatever type.
+func (z *Zone) at(name string) []string {
+	var values []string
+	for _, s := range z.sets {
+		if s.Name == dns.Canonical(name) {
+			values = append(values, s.Values...)
+		}
+	}
+	return values
 }
 
 func (z *Zone) check(ctx context.Context, verb, zone string) error {

@@ -24,7 +24,7 @@ func TestNewZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snapshot, err := zone.Read(t.Context(), "EXAMPLE.com.")
+	snapshot, err := zone.Read(t.Context(), "EXAMPLE.com.", nil)
 	if err != nil || len(snapshot.Sets) != 1 || snapshot.Sets[0].Name != "a.example.com." {
 		t.Errorf("the zone reads %v, %v", snapshot, err)
 	}

@@ -1,0 +1,311 @@
+package dns
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+
+	"quorate.dev/quorate/regions"
+)
+
+// Wanted is what a zone should hold, as far as it is known.
+type Wanted struct {
+	Deployment string
+	// Zone is the one of the names: the topology's, or a reverse zone. The zone of the server may be a parent of it.
+	Zone string
+	// Names are those that the topology calls for (see Names): one whose pod is away for the moment keeps its records.
+	Names []Name
+	Sets  []RecordSet
+	// Places are the regions and clusters that the topology has. Names of others are kept: another writer may know a
+	// newer topology, and taking a cluster away is never an accident of a file (see Options.Forget).
+	Places []string
+	// Unread are the clusters of which nothing is known now. Their records stay as they are.
+	Unread []string
+	// Retired are the replicas that a reviewed plan takes away: the delete cap does not count them.
+	Retired []regions.ReplicaID
+}
+
+// WantedOf is what a valid topology wants of its zone (see Desired), given which clusters could not be read.
+func WantedOf(t *regions.Topology, slots []regions.ReplicaID, endpoints []Endpoint, unread []string, ports ...Port) Wanted {
+	w := Wanted{
+		Deployment: t.Metadata.Name, Zone: t.Spec.DNS.Zone, Unread: unread,
+		Names: Names(t, slots), Sets: Desired(t, slots, endpoints, ports...),
+	}
+	for _, r := range t.Spec.Regions {
+		w.Places = append(w.Places, r.Name)
+		for _, c := range r.Clusters {
+			w.Places = append(w.Places, c.Name)
+		}
+	}
+	return w
+}
+
+// InReverse is what the same deployment wants of its reverse zones (see Reverse), by zone; a zone without any
+// address is among them, since something may have to go from it.
+func (w Wanted) InReverse(zones []string) map[string]Wanted {
+	ptrs := Reverse(w.Sets, w.Zone, zones)
+	out := map[string]Wanted{}
+	for _, zone := range zones {
+		zone = Canonical(zone)
+		out[zone] = Wanted{Deployment: w.Deployment, Zone: zone, Places: w.Places, Unread: w.Unread, Sets: ptrs[zone]}
+	}
+	return out
+}
+
+// OwnerNames are all names that the caller of Provider.Read cares for, sorted.
+func (w Wanted) OwnerNames() []string {
+	var names []string
+	for _, n := range w.Names {
+		names = append(names, Canonical(n.Name))
+	}
+	for _, s := range w.Sets {
+		names = append(names, Canonical(s.Name))
+	}
+	for _, id := range w.Retired {
+		names = append(names, retiredName(w.Zone, id))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func retiredName(zone string, id regions.ReplicaID) string {
+	return Canonical(id.Pod() + "." + id.Cluster + "." + zone)
+}
+
+// Options change what Reconcile allows.
+type Options struct {
+	LiftDeleteCap bool
+	TakeOver      []string // names of somebody else that may be overwritten
+	Forget        []string // regions and clusters that the topology does not have and whose names may go
+}
+
+// Obstacle is a wanted name that cannot be published, and why.
+type Obstacle struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+// Edit is a name of ours whose records another hand has changed since they were written.
+type Edit struct {
+	Name  string      `json:"name"`
+	Found []RecordSet `json:"found"` // what the zone holds; empty where everything was deleted
+}
+
+// Reconciliation is what Reconcile found.
+type Reconciliation struct {
+	Sets      []ChangeSet // sorted by name
+	Obstacles []Obstacle  // sorted by name
+	Edited    []Edit      // sorted by name; the changes put them right
+	// Kept are the names whose records stay although nothing stands behind them now, sorted: their pods are away,
+	// their cluster could not be read, or the topology does not know it.
+	Kept []string
+}
+
+// Changes are those of all sets, ownership records left out, sorted by name and type.
+func (r Reconciliation) Changes() []Change {
+	var out []Change
+	for _, s := range r.Sets {
+		for _, c := range s.Changes {
+			if managed(c.Type) {
+				out = append(out, c)
+			}
+		}
+	}
+	sortChanges(out)
+	return out
+}
+
+// Reconcile is what to change so that a zone holds what is wanted, within every policy:
+//
+//   - Only names that carry our Ownership are changed, and of them only the types that quorate makes.
+//   - A name beside a CNAME, below a DNAME, a delegation or a wildcard, or with more than MaxSet records of a type, is an Obstacle.
+//   - A cluster that was not read or is not in the topology keeps its records, and so does a declared name whose pod is away.
+//   - Deletes are capped for each cluster (DeleteCapPercent).
+//
+// Every change is conditional on what the snapshot holds. The error holds all problems together:
+// names that cannot be published at all (CheckName, names outside of the zone), and each *DeleteCapError.
+func Reconcile(w Wanted, actual Snapshot, o Options) (Reconciliation, error) {
+	if err := w.check(); err != nil {
+		return Reconciliation{}, err
+	}
+	r := newReconciler(w, actual, o)
+	changes := KeepUnread(r.diff(), w.Zone, w.Names, r.managed(), r.unread...)
+	if !o.LiftDeleteCap {
+		if err := CheckDeletes(r.counted(changes), w.Zone, r.counting()); err != nil {
+			return Reconciliation{}, err
+		}
+	}
+	out := Reconciliation{Obstacles: r.obstacles, Edited: r.edited(), Kept: r.kept(changes)}
+	out.Sets = ChangeSets(append(changes, r.ownership(changes)...))
+	for i, s := range out.Sets {
+		out.Sets[i].Fresh = !r.used[s.Name]
+	}
+	return out, nil
+}
+
+// check reports what cannot be published whatever the zone holds.
+func (w Wanted) check() error {
+	var problems *multierror.Error
+	for _, name := range w.OwnerNames() {
+		if err := CheckName(name); err != nil {
+			problems = multierror.Append(problems, err)
+		}
+		if !Within(name, w.Zone) {
+			problems = multierror.Append(problems, &OutsideError{Name: name, Zone: w.Zone})
+		}
+	}
+	return problems.ErrorOrNil()
+}
+
+// OutsideError says that a name does not lie in the zone that it was to be published in.
+type OutsideError struct{ Name, Zone string }
+
+// Error names both.
+func (e *OutsideError) Error() string {
+	return "name " + e.Name + " is outside zone " + Canonical(e.Zone) + ": correct spec.dns.zone or the zone of the publisher"
+}
+
+// reconciler holds what a zone has against what is wanted.
+type reconciler struct {
+	w         Wanted
+	have      map[setKey]RecordSet
+	used      map[string]bool      // names with any record
+	owners    map[string]Ownership // names of this deployment, with records or without
+	open      map[string]bool      // wanted names that may be published
+	obstacles []Obstacle
+	takeOver  []string
+	forget    []string
+	unread    []string // clusters whose records stay: not read, or not known
+}
+
+func newReconciler(w Wanted, actual Snapshot, o Options) *reconciler {
+	r := &reconciler{w: w, have: index(actual.Sets), used: map[string]bool{}, owners: map[string]Ownership{}, open: map[string]bool{}, forget: o.Forget}
+	for _, name := range o.TakeOver {
+		r.takeOver = append(r.takeOver, Canonical(name))
+	}
+	for key, set := range r.have {
+		r.used[key.Name] = true
+		name, ok := ownedName(key.Name)
+		if !ok || key.Type != TypeTXT || len(set.Values) != 1 { // two hands at one name: nobody's for sure
+			continue
+		}
+		if owner, ours := ParseOwnership(set.Values[0]); ours && owner.Deployment == w.Deployment {
+			r.owners[name] = owner
+		}
+	}
+	r.unread = slices.Clone(w.Unread)
+	for _, owner := range r.owners {
+		if owner.Cluster != "" && !r.knows(owner.Cluster) {
+			r.unread = append(r.unread, owner.Cluster)
+		}
+	}
+	r.judge()
+	return r
+}
+
+// knows tells whether the topology has the region or cluster, or the user says that it is gone.
+func (r *reconciler) knows(place string) bool {
+	return slices.Contains(r.w.Places, place) || slices.Contains(r.forget, place)
+}
+
+// mayGo tells whether a name that is not wanted may be deleted: not where it is of a region that the topology does not have.
+func (r *reconciler) mayGo(name string) bool {
+	below, ok := strings.CutSuffix(name, "."+Canonical(r.w.Zone))
+	if r.owners[name].Cluster != "" || !ok {
+		return true // a matter of its cluster
+	}
+	place := below[strings.LastIndex(below, ".")+1:]
+	return r.knows(place) || strings.HasPrefix(place, "_") || strings.HasPrefix(place, "join-")
+}
+
+// judge sorts the wanted names into those that may be published and obstacles.
+func (r *reconciler) judge() {
+	ways := newWays(r.have)
+	names := map[string][]RecordSet{}
+	for _, s := range index(r.w.Sets) {
+		names[s.Name] = append(names[s.Name], s)
+	}
+	for name, sets := range names {
+		_, ours := r.owners[name]
+		why := ways.blocked(name, sets, ours && r.used[name])
+		if why == "" && !r.mayWrite(name) {
+			why = r.whose(name)
+		}
+		if why != "" {
+			r.obstacles = append(r.obstacles, Obstacle{Name: name, Why: why})
+			continue
+		}
+		r.open[name] = true
+	}
+	slices.SortFunc(r.obstacles, func(a, b Obstacle) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// mayWrite tells whether the name is ours, or nobody's, or was given to us.
+func (r *reconciler) mayWrite(name string) bool {
+	_, ours := r.owners[name]
+	return ours || !r.used[name] && !r.used[OwnerName(name)] || slices.Contains(r.takeOver, name)
+}
+
+// whose says who holds a name that is not ours.
+func (r *reconciler) whose(name string) string {
+	set, ok := r.have[setKey{OwnerName(name), TypeTXT}]
+	if !ok {
+		return "it has records that quorate did not write; delete them, or take the name over"
+	}
+	if owner, quorates := ParseOwnership(set.Values[0]); quorates && len(set.Values) == 1 {
+		return "it belongs to the deployment " + owner.Deployment + "; use another zone, or take the name over"
+	}
+	return "the ownership record " + OwnerName(name) + " is not ours: " + strings.Join(set.Values, ", ") + "; delete it, or take the name over"
+}
+
+// managed are the sets in the zone that are ours to change, each with the cluster whose truth it is.
+func (r *reconciler) managed() []RecordSet {
+	var out []RecordSet
+	for key, set := range r.have {
+		owner, ours := r.owners[key.Name]
+		if !managed(key.Type) || !ours && !r.open[key.Name] {
+			continue
+		}
+		if ours {
+			set.Cluster = owner.Cluster
+		}
+		out = append(out, set)
+	}
+	return sorted(index(out))
+}
+
+// diff is what differs, but for declared names whose pods are away: negative answers of a zone that is not ours
+// may be cached for long, so a name is kept through a restart.
+func (r *reconciler) diff() []Change {
+	var wanted []RecordSet
+	has := map[string]bool{}
+	for _, s := range r.w.Sets {
+		if name := Canonical(s.Name); r.open[name] {
+			wanted = append(wanted, s)
+			has[name] = true
+		}
+	}
+	away := r.away(has)
+	return slices.DeleteFunc(Diff(wanted, r.managed(), nil), func(c Change) bool {
+		return away[c.Name] || r.blocked(c.Name) || !has[c.Name] && !r.mayGo(c.Name)
+	})
+}
+
+func (r *reconciler) blocked(name string) bool {
+	return slices.ContainsFunc(r.obstacles, func(o Obstacle) bool { return o.Name == name })
+}
+
+// away are the declared names for which nothing is wanted now, retired ones aside.
+func (r *reconciler) away(has map[string]bool) map[string]bool {
+	away := map[string]bool{}
+	for _, n := range r.w.Names {
+		if name := Canonical(n.Name); !has[name] {
+			away[name] = true
+		}
+	}
+	for _, id := range r.w.Retired {
+		delete(away, retiredName(r.w.Zone, id))
+	}
+	return away
+}
