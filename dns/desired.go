@@ -174,6 +174,7 @@ func normalValues(t Type, values []string) []string {
 			}
 		case TypeSRV, TypePTR, TypeCNAME, TypeDNAME, TypeNS:
 			v = strings.ToLower(v)
+		default: // text is what it is
 		}
 		out = append(out, v)
 	}
