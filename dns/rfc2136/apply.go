@@ -1,0 +1,206 @@
+package rfc2136
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	mdns "github.com/miekg/dns"
+	"golang.org/x/sync/errgroup"
+
+	"quorate.dev/quorate/dns"
+)
+
+// underWay is how many messages are on their way at once, over the one connection.
+const underWay = 8
+
+// Apply makes each change set true or leaves its name as it was, and asks for it afterwards. Of each, Err is
+//
+//   - a *dns.ConflictError where the zone no longer held what the change was planned on,
+//   - a *NotHeldError where the server accepted the change and yet does not hold it,
+//   - an *OutcomeError where no reply came: it may have happened,
+//   - a *RcodeError where the server refused it, or what else kept it from being sent.
+//
+// An error of the whole is one of the key, the zone or the connection; then nothing is known of any change set.
+func (p *Publisher) Apply(ctx context.Context, zone string, sets []dns.ChangeSet) ([]dns.Result, error) {
+	zone, err := p.zone("change", zone)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("changing zone %s: %w", zone, context.Cause(ctx))
+	}
+	w := &writer{session: p.session(zone, p.cfg.Key), results: make([]dns.Result, len(sets))}
+	defer w.close()
+	if _, err := w.connect(ctx); err != nil {
+		return nil, fmt.Errorf("nothing was changed in zone %s: %w", zone, err)
+	}
+	items := w.encodeAll(sets)
+	for _, wave := range waves(items) {
+		if err := w.wave(ctx, wave); err != nil {
+			return w.broken(items, err)
+		}
+	}
+	return w.results, nil
+}
+
+// writer is one call of Apply.
+type writer struct {
+	*session
+	results []dns.Result
+
+	mu      sync.Mutex
+	settled map[int]bool // the places of change sets of which the outcome is known
+}
+
+func (w *writer) encodeAll(sets []dns.ChangeSet) []*item {
+	w.settled = map[int]bool{}
+	limit := w.room(maxWire)
+	var items []*item
+	for i, set := range sets {
+		w.results[i].Name = set.Name
+		it, err := encode(w.zone, i, set)
+		switch {
+		case err != nil:
+			w.settle(i, err)
+		case len(it.changes) == 0:
+			w.settle(i, nil)
+		case it.size+emptySize(w.zone) > limit:
+			w.settle(i, fmt.Errorf("the change set of %s takes %d bytes, and no message can have more than %d: let fewer replicas share this name", set.Name, it.size, limit))
+		default:
+			items = append(items, it)
+		}
+	}
+	return items
+}
+
+// room is what a message may have before it is signed.
+func (w *writer) room(limit int) int { return limit - tsigRoom(w.key) }
+
+func (w *writer) settle(at int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.results[at].Err = err
+	w.settled[at] = true
+}
+
+// broken is how a call ends that cannot go on: with an error, unless some outcome is known.
+func (w *writer) broken(items []*item, err error) ([]dns.Result, error) {
+	known := false
+	for _, it := range items {
+		known = known || w.settled[it.at] && w.results[it.at].Err == nil
+	}
+	if !known {
+		return nil, err
+	}
+	for _, it := range items {
+		if w.settled[it.at] {
+			continue
+		}
+		w.results[it.at].Err = err
+		if it.unknown {
+			w.results[it.at].Err = &OutcomeError{Err: err}
+		}
+	}
+	return w.results, nil
+}
+
+func (w *writer) wave(ctx context.Context, items []*item) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(underWay)
+	for _, batch := range pack(items, emptySize(w.zone), w.room(MaxMessage)) {
+		group.Go(func() error { return w.carryOut(ctx, batch) })
+	}
+	return group.Wait()
+}
+
+// carryOut sends change sets as one message until the outcome of each is known. Its error is one that
+// holds for all there are.
+func (w *writer) carryOut(ctx context.Context, items []*item) error {
+	for attempt := 1; len(items) > 0; attempt++ {
+		rcode, err := w.update(ctx, items)
+		switch {
+		case err != nil && (!passing(err) || ctx.Err() != nil):
+			return err
+		case err == nil && rcode == mdns.RcodeSuccess:
+			return w.prove(ctx, items)
+		case err == nil && rcode != mdns.RcodeServerFailure:
+			return w.explain(ctx, items, rcode)
+		case attempt >= w.p.cfg.Attempts:
+			return w.giveUp(ctx, items, rcode, err)
+		}
+		w.p.cfg.Log.WarnContext(ctx, "an update is sent again", "server", w.p.cfg.Server, "zone", w.zone,
+			"names", len(items), "attempt", attempt, "rcode", rcodeName(rcode), "err", err)
+		if err := w.p.pause(ctx, attempt); err != nil {
+			return err
+		}
+		if items, err = w.notYetTrue(ctx, items); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// update sends one message and gives the rcode of its reply.
+func (w *writer) update(ctx context.Context, items []*item) (int, error) {
+	l, requests, err := w.send(ctx, []*mdns.Msg{message(w.zone, items)})
+	var reply *mdns.Msg
+	if err == nil {
+		reply, err = w.receive(ctx, l, requests[0])
+	}
+	// A server may fail after it has written, too.
+	unknown := errors.Is(err, errLost) || reply != nil && reply.Rcode == mdns.RcodeServerFailure
+	for _, it := range items {
+		it.unknown = unknown
+		it.lost = it.lost || unknown
+	}
+	if err != nil {
+		return mdns.RcodeSuccess, err
+	}
+	switch reply.Rcode {
+	case mdns.RcodeNotAuth, mdns.RcodeNotImplemented:
+		return reply.Rcode, w.rcodeError("update", reply.Rcode)
+	}
+	return reply.Rcode, nil
+}
+
+// giveUp ends what was tried often enough: where the server fails with several change sets, it
+// may yet take each alone.
+func (w *writer) giveUp(ctx context.Context, items []*item, rcode int, err error) error {
+	if err == nil && len(items) > 1 {
+		return w.alone(ctx, items)
+	}
+	for _, it := range items {
+		switch {
+		case err == nil:
+			w.settle(it.at, w.rcodeError("update", rcode))
+		case it.unknown:
+			w.settle(it.at, &OutcomeError{Err: err})
+		default:
+			w.settle(it.at, err)
+		}
+	}
+	return nil
+}
+
+// alone sends each change set in a message of its own, once.
+func (w *writer) alone(ctx context.Context, items []*item) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(underWay)
+	for _, it := range items {
+		group.Go(func() error {
+			rcode, err := w.update(ctx, []*item{it})
+			switch {
+			case err != nil && !passing(err):
+				return err
+			case err != nil || rcode == mdns.RcodeServerFailure:
+				return w.giveUp(ctx, []*item{it}, rcode, err)
+			case rcode == mdns.RcodeSuccess:
+				return w.prove(ctx, []*item{it})
+			}
+			return w.explain(ctx, []*item{it}, rcode)
+		})
+	}
+	return group.Wait()
+}
