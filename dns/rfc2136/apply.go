@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	mdns "github.com/miekg/dns"
@@ -31,48 +32,74 @@ func (p *Publisher) Apply(ctx context.Context, zone string, sets []dns.ChangeSet
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("changing zone %s: %w", zone, context.Cause(ctx))
 	}
-	w := &writer{session: p.session(zone, p.cfg.Key), results: make([]dns.Result, len(sets))}
+	w := &writer{session: p.session(zone, p.cfg.Key), results: make([]dns.Result, len(sets)), items: make([]*item, len(sets)), settled: map[int]bool{}}
 	defer w.close()
 	if _, err := w.connect(ctx); err != nil {
 		return nil, fmt.Errorf("nothing was changed in zone %s: %w", zone, err)
 	}
-	items := w.encodeAll(sets)
-	for _, wave := range waves(items) {
-		if err := w.wave(ctx, wave); err != nil {
-			return w.broken(items, err)
-		}
-	}
-	return w.results, nil
+	return w.outcome(w.write(ctx, sets))
 }
 
 // writer is one call of Apply.
 type writer struct {
 	*session
 	results []dns.Result
+	items   []*item // by their place in the call; nil: not sendable
 
-	mu      sync.Mutex
-	settled map[int]bool // the places of change sets of which the outcome is known
+	mu       sync.Mutex
+	settled  map[int]bool // the places of change sets of which the outcome is known
+	accepted []*item      // what the server said NOERROR to, and was not proven yet
 }
 
-func (w *writer) encodeAll(sets []dns.ChangeSet) []*item {
-	w.settled = map[int]bool{}
-	limit := w.room(maxWire)
-	var items []*item
-	for i, set := range sets {
-		w.results[i].Name = set.Name
-		it, err := encode(w.zone, i, set)
-		switch {
-		case err != nil:
-			w.settle(i, err)
-		case len(it.changes) == 0:
-			w.settle(i, nil)
-		case it.size+emptySize(w.zone) > limit:
-			w.settle(i, fmt.Errorf("the change set of %s takes %d bytes, and no message can have more than %d: let fewer replicas share this name", set.Name, it.size, limit))
-		default:
-			items = append(items, it)
+// write sends change sets as they are encoded, and proves them.
+func (w *writer) write(ctx context.Context, sets []dns.ChangeSet) error {
+	empty := emptySize(w.zone)
+	p := packer{empty: empty, limit: w.room(MaxMessage), size: empty, names: map[string]int{}}
+	err := w.wave(ctx, &p, func() {
+		for i, set := range sets {
+			if w.encode(i, set, empty); w.items[i] != nil {
+				p.add(w.items[i])
+			}
 		}
+	})
+	for again := p.waiting(); err == nil && len(again) > 0; again = p.waiting() {
+		err = w.wave(ctx, &p, func() {
+			for _, it := range again {
+				p.add(it)
+			}
+		})
 	}
-	return items
+	return err
+}
+
+// wave carries out what feed adds to the packer, several messages at once.
+func (w *writer) wave(ctx context.Context, p *packer, feed func()) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(underWay)
+	p.send = func(batch []*item) {
+		group.Go(func() error { return w.carryOut(groupCtx, batch) })
+	}
+	feed()
+	p.flush()
+	err := group.Wait()
+	w.prove(ctx)
+	return err
+}
+
+// encode makes an item of a change set that needs to be sent and can be.
+func (w *writer) encode(i int, set dns.ChangeSet, empty int) {
+	w.results[i].Name = set.Name
+	it, err := encode(w.zone, i, set)
+	switch limit := w.room(maxWire); {
+	case err != nil:
+		w.settle(i, err)
+	case len(it.changes) == 0:
+		w.settle(i, nil)
+	case it.size+empty > limit:
+		w.settle(i, fmt.Errorf("the change set of %s takes %d bytes, and no message can have more than %d: let fewer replicas share this name", set.Name, it.size+empty, limit))
+	default:
+		w.items[i] = it
+	}
 }
 
 // room is what a message may have before it is signed.
@@ -85,34 +112,25 @@ func (w *writer) settle(at int, err error) {
 	w.settled[at] = true
 }
 
-// broken is how a call ends that cannot go on: with an error, unless some outcome is known.
-func (w *writer) broken(items []*item, err error) ([]dns.Result, error) {
-	known := false
-	for _, it := range items {
-		known = known || w.settled[it.at] && w.results[it.at].Err == nil
+// outcome is how a call ends: with an error where it could not go on and nothing was done.
+func (w *writer) outcome(err error) ([]dns.Result, error) {
+	if err == nil {
+		return w.results, nil
 	}
-	if !known {
+	done := slices.ContainsFunc(w.items, func(it *item) bool { return it != nil && w.settled[it.at] && w.results[it.at].Err == nil })
+	if !done {
 		return nil, err
 	}
-	for _, it := range items {
-		if w.settled[it.at] {
-			continue
-		}
-		w.results[it.at].Err = err
-		if it.unknown {
-			w.results[it.at].Err = &OutcomeError{Err: err}
+	for i, it := range w.items {
+		switch {
+		case w.settled[i]:
+		case it != nil && it.unknown:
+			w.results[i].Err = &OutcomeError{Err: err}
+		default:
+			w.results[i].Err = err
 		}
 	}
 	return w.results, nil
-}
-
-func (w *writer) wave(ctx context.Context, items []*item) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(underWay)
-	for _, batch := range pack(items, emptySize(w.zone), w.room(MaxMessage)) {
-		group.Go(func() error { return w.carryOut(ctx, batch) })
-	}
-	return group.Wait()
 }
 
 // carryOut sends change sets as one message until the outcome of each is known. Its error is one that
@@ -124,7 +142,8 @@ func (w *writer) carryOut(ctx context.Context, items []*item) error {
 		case err != nil && (!passing(err) || ctx.Err() != nil):
 			return err
 		case err == nil && rcode == mdns.RcodeSuccess:
-			return w.prove(ctx, items)
+			w.accept(items)
+			return nil
 		case err == nil && rcode != mdns.RcodeServerFailure:
 			return w.explain(ctx, items, rcode)
 		case attempt >= w.p.cfg.Attempts:
@@ -197,7 +216,8 @@ func (w *writer) alone(ctx context.Context, items []*item) error {
 			case err != nil || rcode == mdns.RcodeServerFailure:
 				return w.giveUp(ctx, []*item{it}, rcode, err)
 			case rcode == mdns.RcodeSuccess:
-				return w.prove(ctx, []*item{it})
+				w.accept([]*item{it})
+				return nil
 			}
 			return w.explain(ctx, []*item{it}, rcode)
 		})

@@ -132,33 +132,41 @@ func packedSize(zone string, it *item) int {
 
 func emptySize(zone string) int { return message(zone, nil).Len() }
 
-// pack deals change sets out to messages of at most limit bytes, in their order; one that is larger goes alone.
-func pack(items []*item, empty, limit int) [][]*item {
-	var batches [][]*item
-	size := 0
-	for _, it := range items {
-		if len(batches) == 0 || size+it.size > limit {
-			batches = append(batches, nil)
-			size = empty
-		}
-		last := len(batches) - 1
-		batches[last] = append(batches[last], it)
-		size += it.size
-	}
-	return batches
+// packer deals change sets out to messages of at most limit bytes, in their order; one that is larger goes alone.
+type packer struct {
+	empty, limit int
+	send         func([]*item)
+
+	batch []*item
+	size  int
+	again []*item        // of names that were sent before
+	names map[string]int // → how many change sets there were
 }
 
-// waves parts change sets so that no name is in one of them twice: what is sent at once may be carried out in any order.
-func waves(items []*item) [][]*item {
-	var waves [][]*item
-	level := map[string]int{}
-	for _, it := range items {
-		n := level[it.name]
-		level[it.name]++
-		if n == len(waves) {
-			waves = append(waves, nil)
-		}
-		waves[n] = append(waves[n], it)
+// add takes a change set. What is sent at once may be carried out in any order, so a second one of a
+// name has to wait.
+func (p *packer) add(it *item) {
+	if p.names[it.name]++; p.names[it.name] > 1 {
+		p.again = append(p.again, it)
+		return
 	}
-	return waves
+	if len(p.batch) > 0 && p.size+it.size > p.limit {
+		p.flush()
+	}
+	p.batch = append(p.batch, it)
+	p.size += it.size
+}
+
+func (p *packer) flush() {
+	if len(p.batch) > 0 {
+		p.send(p.batch)
+	}
+	p.batch, p.size = nil, p.empty
+}
+
+// waiting are the change sets that had to wait, to be added anew.
+func (p *packer) waiting() []*item {
+	again := p.again
+	p.again, p.names = nil, map[string]int{}
+	return again
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"time"
 
 	mdns "github.com/miekg/dns"
@@ -48,7 +49,12 @@ type Config struct {
 
 // Publisher is a zone of a primary that takes DNS UPDATE. It holds no connection between calls, and may be used
 // by many goroutines.
-type Publisher struct{ cfg Config }
+type Publisher struct {
+	cfg Config
+
+	mu    sync.Mutex
+	sizes map[string]int // zone → records in it, when it was last transferred
+}
 
 var _ dns.Provider = (*Publisher)(nil)
 
@@ -85,7 +91,7 @@ func Open(cfg Config) (*Publisher, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Publisher{cfg: cfg}, nil
+	return &Publisher{cfg: cfg, sizes: map[string]int{}}, nil
 }
 
 func backoff(n int) time.Duration {
@@ -119,6 +125,13 @@ func (p *Publisher) zone(verb, zone string) (string, error) {
 		return "", fmt.Errorf("cannot %s zone %s: this publisher is for zone %s of server %s alone", verb, zone, p.cfg.Zone, p.cfg.Server)
 	}
 	return zone, nil
+}
+
+// transferred is how many records a zone had when it was last transferred; 0: it never was.
+func (p *Publisher) transferred(zone string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sizes[zone]
 }
 
 // dial opens a connection, in time.

@@ -45,7 +45,7 @@ func recordOf(name string, rtype dns.Type, ttl int, value string) (mdns.RR, erro
 	if !ok {
 		return nil, fmt.Errorf("%s %s: the type is not known", name, rtype)
 	}
-	if rr := addressOf(name, code, ttl, value); rr != nil {
+	if rr := plainRecord(name, code, ttl, value); rr != nil {
 		return rr, nil
 	}
 	if strings.ContainsAny(value, "\r\n") {
@@ -61,10 +61,17 @@ func recordOf(name string, rtype dns.Type, ttl int, value string) (mdns.RR, erro
 	return rr, nil
 }
 
-// addressOf is an A or AAAA record, nil for anything else: most records are of these types, and parsing a line of a zone file takes long.
-func addressOf(name string, code uint16, ttl int, value string) mdns.RR {
+// plainRecord is an address, or a text that is written plainly; nil for anything else. Nearly all records are
+// of these, and the library takes long to parse a line of a zone file.
+func plainRecord(name string, code uint16, ttl int, value string) mdns.RR {
+	header := mdns.RR_Header{Name: name, Rrtype: code, Class: mdns.ClassINET, Ttl: uint32(ttl)} //nolint:gosec // its caller checks it
+	if code == mdns.TypeTXT {
+		if n := len(value); n >= 2 && n <= 257 && value[0] == '"' && value[n-1] == '"' && isPlain(value[1:n-1]) {
+			return &mdns.TXT{Hdr: header, Txt: []string{value[1 : n-1]}}
+		}
+		return nil
+	}
 	ip, err := netip.ParseAddr(value)
-	header := mdns.RR_Header{Name: name, Rrtype: code, Class: mdns.ClassINET, Ttl: uint32(ttl)} //nolint:gosec // Apply checks it
 	switch {
 	case err != nil || ip.Zone() != "":
 		return nil
@@ -74,6 +81,16 @@ func addressOf(name string, code uint16, ttl int, value string) mdns.RR {
 		return &mdns.AAAA{Hdr: header, AAAA: ip.AsSlice()}
 	}
 	return nil
+}
+
+// isPlain tells that a text is written as it is, without escapes (RFC 1035 §5.1).
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // typeCode is a type's number; unknown types are written TYPE123 (RFC 3597 §5).
@@ -91,6 +108,12 @@ func typeOf(rr mdns.RR) dns.Type { return dns.Type(mdns.Type(rr.Header().Rrtype)
 // valueOf is a record's data as dns.RecordSet has it: names in it in lower case. It may change the record.
 func valueOf(rr mdns.RR) string {
 	switch rr := rr.(type) {
+	case *mdns.A:
+		return rr.A.String()
+	case *mdns.TXT:
+		if len(rr.Txt) == 1 && isPlain(rr.Txt[0]) {
+			return `"` + rr.Txt[0] + `"`
+		}
 	case *mdns.SRV:
 		rr.Target = mdns.CanonicalName(rr.Target)
 	case *mdns.PTR:

@@ -32,6 +32,9 @@ func (p *Publisher) transfer(ctx context.Context, zone string) (dns.Snapshot, er
 		r := &transferReader{zone: zone, id: query.Id, sets: sets{}, chain: chain{key: p.cfg.Transfer, now: p.cfg.Now, mac: mac}}
 		err = r.read(stream)
 		if err == nil {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.sizes[zone] = r.records
 			return dns.Snapshot{Serial: r.first.Serial, Sets: r.sets.list()}, nil
 		}
 	}
@@ -80,9 +83,9 @@ type transferReader struct {
 	chain chain
 	sets  sets
 
-	messages int
-	first    *mdns.SOA // the zone's, which begins and ends the transfer (RFC 5936 §2.2)
-	done     bool
+	messages, records int
+	first             *mdns.SOA // the zone's, which begins and ends the transfer (RFC 5936 §2.2)
+	done              bool
 }
 
 // read takes messages until the transfer is complete and signed to its end.
@@ -162,6 +165,7 @@ func (r *transferReader) record(rr mdns.RR) error {
 	case !within(r.zone, rr.Header().Name):
 		return fmt.Errorf("the transfer holds %s, which is outside the zone", rr.Header().Name)
 	}
+	r.records++
 	r.sets.add(rr)
 	return nil
 }
