@@ -29,7 +29,7 @@ func encode(zone string, at int, set dns.ChangeSet) (*item, error) {
 	it := &item{at: at, name: dns.Canonical(set.Name), fresh: set.Fresh}
 	for _, c := range set.Changes {
 		c.Name = dns.Canonical(c.Name)
-		if c.Name != it.name && c.Name != dns.Canonical(dns.OwnerName(it.name)) {
+		if !set.Belongs(c.Name) {
 			return nil, fmt.Errorf("the change set of %s holds a change of %s", set.Name, c.Name)
 		}
 		if err := checkName(zone, c.Name); err != nil {

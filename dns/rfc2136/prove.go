@@ -149,10 +149,10 @@ func (it *item) conflict(held holding) *dns.ConflictError {
 
 // alias is the CNAME that stands where another set should.
 func (h holding) alias(c dns.Change) []string {
-	if c.Type == dns.Type("CNAME") {
+	if c.Type == dns.TypeCNAME {
 		return nil
 	}
-	return typed("CNAME", h.values(c.Name, "CNAME"))
+	return typed(dns.TypeCNAME, h.values(c.Name, dns.TypeCNAME))
 }
 
 func typed(rtype dns.Type, values []string) []string {
