@@ -320,7 +320,7 @@ func TestRetryMeetsOwnSuccess(t *testing.T) {
 		case m.Opcode == mdns.OpcodeUpdate && n == 2: // the first one is carried out only now
 			for _, line := range late {
 				rr, _ := mdns.NewRR(line)
-				server.rrs[ident(rr)] = rr
+				server.put(rr)
 			}
 		}
 		return fault{}
@@ -366,7 +366,7 @@ func TestAcceptedButNotHeld(t *testing.T) {
 				default:
 					m.Answer = nil
 					rr, _ := mdns.NewRR("a.contract.example.com. 10 IN CNAME b.example.net.")
-					server.rrs[ident(rr)] = rr
+					server.put(rr)
 				}
 				return f
 			})

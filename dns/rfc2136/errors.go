@@ -23,11 +23,11 @@ func (e *RcodeError) Error() string {
 }
 
 func (e *RcodeError) mend() string {
+	if e.Verb == "transfer" && (e.Rcode == mdns.RcodeRefused || e.Rcode == mdns.RcodeNotAuth) {
+		return "allow it (BIND: allow-transfer; Knot DNS: acl with action transfer; PowerDNS: TSIG-ALLOW-AXFR), and check that the server has that zone"
+	}
 	switch e.Rcode {
 	case mdns.RcodeRefused:
-		if e.Verb == "transfer" {
-			return "allow it (BIND: allow-transfer; Knot DNS: acl with action transfer; PowerDNS: TSIG-ALLOW-AXFR)"
-		}
 		return "the server does not allow it to this key or from this address (BIND: update-policy or allow-update; Knot DNS: acl; PowerDNS: TSIG-ALLOW-DNSUPDATE, ALLOW-DNSUPDATE-FROM), or does not serve the zone"
 	case mdns.RcodeNotAuth:
 		return "it is not the primary of that zone, or does not take this key for it: check zone, server and the key's rights"

@@ -35,7 +35,7 @@ type primary struct {
 	script  func(n int, m *mdns.Msg) fault // n counts the messages of that opcode, from 1
 	counts  map[int]int
 	updates []*mdns.Msg
-	rrs     map[string]mdns.RR // by what they are, TTL aside
+	rrs     map[string]map[string]mdns.RR // by name, and by what they are, TTL aside
 	serial  uint32
 }
 
@@ -59,7 +59,7 @@ func startPrimary(t *testing.T, script func(n int, m *mdns.Msg) fault) *primary 
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &primary{t: t, address: listener.Addr().String(), script: script, counts: map[int]int{}, rrs: map[string]mdns.RR{}, serial: 1}
+	p := &primary{t: t, address: listener.Addr().String(), script: script, counts: map[int]int{}, rrs: map[string]map[string]mdns.RR{}, serial: 1}
 	p.hold("contract.example.com. 300 IN NS ns.example.net.")
 	var conns sync.WaitGroup
 	var mu sync.Mutex
@@ -117,8 +117,16 @@ func (p *primary) hold(lines ...string) {
 		if err != nil {
 			p.t.Fatal(err)
 		}
-		p.rrs[ident(rr)] = rr
+		p.put(rr)
 	}
+}
+
+func (p *primary) put(rr mdns.RR) {
+	name := dns.Canonical(rr.Header().Name)
+	if p.rrs[name] == nil {
+		p.rrs[name] = map[string]mdns.RR{}
+	}
+	p.rrs[name][ident(rr)] = rr
 }
 
 // holds are the records of a name, as lines, sorted.
@@ -156,9 +164,9 @@ func ident(rr mdns.RR) string {
 
 func (p *primary) at(name string, rtype uint16) []mdns.RR {
 	var rrs []mdns.RR
-	for _, id := range slices.Sorted(maps.Keys(p.rrs)) {
-		rr := p.rrs[id]
-		if strings.EqualFold(rr.Header().Name, name) && (rtype == mdns.TypeANY || rr.Header().Rrtype == rtype) {
+	held := p.rrs[dns.Canonical(name)]
+	for _, id := range slices.Sorted(maps.Keys(held)) {
+		if rr := held[id]; rtype == mdns.TypeANY || rr.Header().Rrtype == rtype {
 			rrs = append(rrs, rr)
 		}
 	}
@@ -309,8 +317,8 @@ func (p *primary) answer(m, reply *mdns.Msg) {
 	switch {
 	case q.Qtype == mdns.TypeAXFR:
 		reply.Answer = append(reply.Answer, p.soa())
-		for _, id := range slices.Sorted(maps.Keys(p.rrs)) {
-			reply.Answer = append(reply.Answer, p.rrs[id])
+		for _, name := range slices.Sorted(maps.Keys(p.rrs)) {
+			reply.Answer = append(reply.Answer, p.at(name, mdns.TypeANY)...)
 		}
 		reply.Answer = append(reply.Answer, p.soa())
 	case !strings.EqualFold(q.Name, origin) && !strings.HasSuffix(strings.ToLower(q.Name), "."+origin):
@@ -369,12 +377,12 @@ func (p *primary) change(rr mdns.RR) {
 	h := rr.Header()
 	if h.Class == mdns.ClassANY {
 		for _, old := range p.at(h.Name, h.Rrtype) {
-			delete(p.rrs, ident(old))
+			delete(p.rrs[dns.Canonical(h.Name)], ident(old))
 		}
 		return
 	}
 	if h.Rrtype != mdns.TypeCNAME && len(p.at(h.Name, mdns.TypeCNAME)) > 0 {
 		return // silently, §3.4.2.2
 	}
-	p.rrs[ident(rr)] = rr
+	p.put(rr)
 }
