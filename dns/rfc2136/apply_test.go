@@ -378,6 +378,44 @@ func TestAcceptedButNotHeld(t *testing.T) {
 	}
 }
 
+// A name that is gone may be answered by a wildcard above it: that is no failure to delete it.
+func TestDeleteBelowAWildcard(t *testing.T) {
+	server := startPrimary(t, func(_ int, m *mdns.Msg) fault {
+		if m.Opcode == mdns.OpcodeUpdate { // b stays
+			m.Ns = slices.DeleteFunc(m.Ns, func(rr mdns.RR) bool { return rr.Header().Name == "b.usw1."+origin })
+		}
+		return fault{}
+	})
+	p := server.publisher()
+	mustApply(t, p, owned("a.usw1", "10.0.0.1"))
+	server.hold("*.usw1.contract.example.com. 10 IN A 10.9.9.9", "b.usw1.contract.example.com. 10 IN A 10.0.0.2", "_owner.b.usw1.contract.example.com. 10 IN TXT "+ownership)
+	errs := applyAll(t, p, removed("a.usw1", "10.0.0.1"), removed("b.usw1", "10.0.0.2"))
+	var missing *rfc2136.NotHeldError
+	if errs[0] != nil || !errors.As(errs[1], &missing) {
+		t.Errorf("got %v", errs)
+	}
+}
+
+// A name that was delegated away is a conflict of its own, and keeps no other back.
+func TestDelegatedAway(t *testing.T) {
+	server := startPrimary(t, func(_ int, m *mdns.Msg) fault {
+		if m.Opcode != mdns.OpcodeQuery || !strings.HasSuffix(m.Question[0].Name, "bank-1.use1."+origin) {
+			return fault{}
+		}
+		return fault{change: func(reply *mdns.Msg) {
+			rr, _ := mdns.NewRR("bank-1.use1.contract.example.com. 300 IN NS ns.elsewhere.example.net.")
+			reply.Authoritative, reply.Rcode, reply.Ns = false, mdns.RcodeSuccess, []mdns.RR{rr}
+		}}
+	})
+	server.hold("bank-1.use1.contract.example.com. 300 IN NS ns.elsewhere.example.net.")
+	for i, err := range applyAll(t, server.publisher(), many(3)...) {
+		var conflict *dns.ConflictError
+		if (i == 1) != (errors.As(err, &conflict) && strings.Contains(err.Error(), "a delegation of bank-1.use1."+origin)) || (i != 1 && err != nil) {
+			t.Errorf("%d: got %v", i, err)
+		}
+	}
+}
+
 // Where the zone's size is known, many changes are proven by one transfer.
 func TestProofByTransfer(t *testing.T) {
 	var transfers, queries int

@@ -38,7 +38,7 @@ func (e *RcodeError) mend() string {
 	case mdns.RcodeFormatError:
 		return "it does not understand the message, or something between changes it: is this a name server that takes DNS UPDATE with TSIG?"
 	case mdns.RcodeServerFailure:
-		return "look into its log: the zone may be frozen, not loaded or not writable"
+		return "look into its log: the zone may be frozen, not loaded or not writable, or a set larger than it allows (BIND: max-records-per-type, 100 unless set)"
 	case mdns.RcodeYXDomain, mdns.RcodeYXRrset, mdns.RcodeNXRrset:
 		return "the zone no longer holds what the change was planned on: read the zone again and plan anew"
 	}

