@@ -127,7 +127,7 @@ func (l *line) wait(ctx context.Context, answer chan []byte) ([]byte, error) {
 
 // frame is a message as TCP carries it (RFC 1035 §4.2.2).
 func frame(framed, wire []byte) []byte {
-	framed = binary.BigEndian.AppendUint16(framed, uint16(len(wire))) //nolint:gosec // packing limits it to 64 KiB
+	framed = binary.BigEndian.AppendUint16(framed, uint16(len(wire)))
 	return append(framed, wire...)
 }
 

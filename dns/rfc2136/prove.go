@@ -45,8 +45,8 @@ func (w *writer) prove(ctx context.Context) {
 
 // isSynthesized tells whether a name seems to be there still, since a wildcard above it answers in its place (RFC 4592).
 func (w *writer) isSynthesized(ctx context.Context, err error) bool {
-	var missing *NotHeldError
-	if !errors.As(err, &missing) || len(missing.Want) > 0 || len(missing.Found) == 0 {
+	missing, ok := errors.AsType[*NotHeldError](err)
+	if !ok || len(missing.Want) > 0 || len(missing.Found) == 0 {
 		return false
 	}
 	var questions []mdns.Question

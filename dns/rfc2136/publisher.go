@@ -174,8 +174,7 @@ func (p *Publisher) pause(ctx context.Context, attempt int) error {
 
 // placed adds the server to an error of verification.
 func (p *Publisher) placed(err error) error {
-	var sig *TSIGError
-	if errors.As(err, &sig) {
+	if sig, ok := errors.AsType[*TSIGError](err); ok {
 		sig.Server = p.cfg.Server
 		return err
 	}

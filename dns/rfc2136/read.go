@@ -44,15 +44,11 @@ func (p *Publisher) Read(ctx context.Context, zone string, names []string) (dns.
 // isRefusal tells whether a server just does not allow a transfer. Knot DNS says BADKEY where an ACL does not
 // allow a key that it knows.
 func isRefusal(err error) bool {
-	var rcode *RcodeError
-	var sig *TSIGError
-	switch {
-	case errors.As(err, &rcode):
+	if rcode, ok := errors.AsType[*RcodeError](err); ok {
 		return rcode.Rcode == mdns.RcodeRefused || rcode.Rcode == mdns.RcodeNotAuth
-	case errors.As(err, &sig):
-		return sig.Code == mdns.RcodeBadKey
 	}
-	return false
+	sig, ok := errors.AsType[*TSIGError](err)
+	return ok && sig.Code == mdns.RcodeBadKey
 }
 
 // rereadings is how often names are asked for again, where the zone changes meanwhile.
@@ -79,11 +75,13 @@ func (p *Publisher) query(ctx context.Context, zone string, names []string) (dns
 		if err != nil {
 			return dns.Snapshot{}, err
 		}
-		if before == after || try == rereadings {
-			if before != after {
-				blind += "; it changed while it was asked"
-			}
-			return dns.Snapshot{Serial: before, Sets: found.list(), Blind: blind}, nil
+		snapshot := dns.Snapshot{Serial: before, Sets: found.list(), Blind: blind}
+		switch {
+		case before == after:
+			return snapshot, nil
+		case try == rereadings:
+			snapshot.Blind += "; it changed while it was asked"
+			return snapshot, nil
 		}
 		before = after
 	}

@@ -64,7 +64,7 @@ func recordOf(name string, rtype dns.Type, ttl int, value string) (mdns.RR, erro
 // plainRecord is an address, or a text that is written plainly; nil for anything else. Nearly all records are
 // of these, and the library takes long to parse a line of a zone file.
 func plainRecord(name string, code uint16, ttl int, value string) mdns.RR {
-	header := mdns.RR_Header{Name: name, Rrtype: code, Class: mdns.ClassINET, Ttl: uint32(ttl)} //nolint:gosec // its caller checks it
+	header := mdns.RR_Header{Name: name, Rrtype: code, Class: mdns.ClassINET, Ttl: uint32(ttl)}
 	if code == mdns.TypeTXT {
 		if n := len(value); n >= 2 && n <= 257 && value[0] == '"' && value[n-1] == '"' && isPlain(value[1:n-1]) {
 			return &mdns.TXT{Hdr: header, Txt: []string{value[1 : n-1]}}

@@ -162,12 +162,11 @@ func (s *session) askAgain(ctx context.Context, questions []mdns.Question) ([]*m
 
 // passing tells whether the same request may succeed a moment later.
 func passing(err error) bool {
-	var rcode *RcodeError
-	if errors.As(err, &rcode) {
+	if rcode, ok := errors.AsType[*RcodeError](err); ok {
 		return rcode.Rcode == mdns.RcodeServerFailure
 	}
-	var dial *dialError
-	return errors.Is(err, errLost) || errors.As(err, &dial)
+	_, unsent := errors.AsType[*dialError](err)
+	return unsent || errors.Is(err, errLost)
 }
 
 func (s *session) askOnce(ctx context.Context, questions []mdns.Question) ([]*mdns.Msg, error) {

@@ -1,6 +1,7 @@
 package rfc2136
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -19,34 +20,36 @@ func (p *Publisher) transfer(ctx context.Context, zone string) (dns.Snapshot, er
 	if err != nil {
 		return dns.Snapshot{}, err
 	}
-	defer conn.Close()                                      //nolint:errcheck // it was only read
-	defer context.AfterFunc(ctx, func() { conn.Close() })() //nolint:errcheck // reading ends by it
-	query := new(mdns.Msg)
-	query.SetAxfr(zone)
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // reading ends by it
+	defer conn.Close()                                          //nolint:errcheck // it was only read
+	r, err := p.transferOver(&pacedConn{conn: conn, timeout: p.cfg.Timeout}, zone)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.Join(context.Cause(ctx), err)
+		}
+		return dns.Snapshot{}, p.transferError(zone, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sizes[zone] = r.records
+	return dns.Snapshot{Serial: r.first.Serial, Sets: r.sets.list()}, nil
+}
+
+func (p *Publisher) transferOver(stream io.ReadWriter, zone string) (*transferReader, error) {
+	query := new(mdns.Msg).SetAxfr(zone)
 	wire, mac, err := sign(query, p.cfg.Transfer, p.cfg.Now())
 	if err != nil {
-		return dns.Snapshot{}, fmt.Errorf("packing a message: %w", err)
+		return nil, fmt.Errorf("packing a message: %w", err)
 	}
-	stream := &pacedConn{conn: conn, timeout: p.cfg.Timeout}
-	if _, err = stream.Write(frame(nil, wire)); err == nil {
-		r := &transferReader{zone: zone, id: query.Id, sets: sets{}, chain: chain{key: p.cfg.Transfer, now: p.cfg.Now, mac: mac}}
-		err = r.read(stream)
-		if err == nil {
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			p.sizes[zone] = r.records
-			return dns.Snapshot{Serial: r.first.Serial, Sets: r.sets.list()}, nil
-		}
+	if _, err := stream.Write(frame(nil, wire)); err != nil {
+		return nil, err
 	}
-	if ctx.Err() != nil {
-		err = errors.Join(context.Cause(ctx), err)
-	}
-	return dns.Snapshot{}, p.transferError(zone, err)
+	r := &transferReader{zone: zone, id: query.Id, sets: sets{}, chain: chain{key: p.cfg.Transfer, now: p.cfg.Now, mac: mac}}
+	return r, r.read(bufio.NewReaderSize(stream, 1<<16))
 }
 
 func (p *Publisher) transferError(zone string, err error) error {
-	var rcode *RcodeError
-	if errors.As(err, &rcode) {
+	if rcode, ok := errors.AsType[*RcodeError](err); ok {
 		rcode.Server, rcode.Key = p.cfg.Server, "no key"
 		if !p.cfg.Transfer.IsZero() {
 			rcode.Key = "key " + p.cfg.Transfer.Name

@@ -115,7 +115,7 @@ func (c *chain) check(body []byte, sig *mdns.TSIG) error {
 		return errBadMAC
 	}
 	c.mac = got
-	skew := time.Duration(int64(sig.TimeSigned)-c.now().Unix()) * time.Second //nolint:gosec // 48 bits
+	skew := time.Duration(int64(sig.TimeSigned)-c.now().Unix()) * time.Second
 	if skew.Abs() > time.Duration(sig.Fudge)*time.Second {
 		return &TSIGError{Key: c.key.Name, Code: mdns.RcodeBadTime, Skew: skew}
 	}
@@ -137,7 +137,7 @@ func (c *chain) refused(sig *mdns.TSIG) error {
 // message without its signature, and the signature's variables: all of the first, the times of later ones.
 func (c *chain) digest(body []byte, sig *mdns.TSIG) []byte {
 	h := c.key.newMAC()
-	h.Write(binary.BigEndian.AppendUint16(nil, uint16(len(c.mac)))) //nolint:gosec // 64 at most
+	h.Write(binary.BigEndian.AppendUint16(nil, uint16(len(c.mac))))
 	h.Write(c.mac)
 	for _, wire := range c.unsigned {
 		h.Write(wire)
@@ -148,8 +148,8 @@ func (c *chain) digest(body []byte, sig *mdns.TSIG) []byte {
 }
 
 func variables(sig *mdns.TSIG, timesOnly bool) []byte {
-	times := binary.BigEndian.AppendUint16(nil, uint16(sig.TimeSigned>>32)) //nolint:gosec // its upper 16 bits of 48
-	times = binary.BigEndian.AppendUint32(times, uint32(sig.TimeSigned))    //nolint:gosec // its lower 32 bits
+	times := binary.BigEndian.AppendUint16(nil, uint16(sig.TimeSigned>>32))
+	times = binary.BigEndian.AppendUint32(times, uint32(sig.TimeSigned))
 	times = binary.BigEndian.AppendUint16(times, sig.Fudge)
 	if timesOnly {
 		return times
@@ -161,7 +161,7 @@ func variables(sig *mdns.TSIG, timesOnly bool) []byte {
 	v = append(v, times...)
 	v = binary.BigEndian.AppendUint16(v, sig.Error)
 	other, _ := hex.DecodeString(sig.OtherData)
-	v = binary.BigEndian.AppendUint16(v, uint16(len(other))) //nolint:gosec // it came from a field of 16 bits
+	v = binary.BigEndian.AppendUint16(v, uint16(len(other)))
 	return append(v, other...)
 }
 
