@@ -29,6 +29,9 @@ func (p *Publisher) Apply(ctx context.Context, zone string, sets []dns.ChangeSet
 	if err != nil {
 		return nil, err
 	}
+	if len(sets) == 0 {
+		return nil, nil
+	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("changing zone %s: %w", zone, context.Cause(ctx))
 	}

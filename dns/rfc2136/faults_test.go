@@ -305,6 +305,21 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// A server that carries out one request after the other, slowly, is not given up while it answers.
+func TestSlowServer(t *testing.T) {
+	server := startPrimary(t, func(_ int, m *mdns.Msg) fault {
+		if m.Opcode == mdns.OpcodeUpdate {
+			time.Sleep(60 * time.Millisecond) // it paces the server, nothing waits for it
+		}
+		return fault{}
+	})
+	p := server.publisher(func(c *rfc2136.Config) { c.Timeout = 200 * time.Millisecond })
+	mustApply(t, p, many(600)...)
+	if n, all := server.count(mdns.OpcodeUpdate), len(server.taken()); n != all || n < 6 {
+		t.Errorf("%d messages came, of which %d were carried out", n, all)
+	}
+}
+
 func TestOpen(t *testing.T) {
 	for server, good := range map[string]bool{
 		"127.0.0.1:53": true, "[::1]:53": true, "ns.example.com:53": true,

@@ -24,12 +24,17 @@ type line struct {
 
 	mu      sync.Mutex
 	waiting map[uint16]chan []byte
-	err     error // why it ended
+	silence *time.Timer // runs while an answer is waited for, anew from each one that comes
+	err     error       // why it ended
 	ended   chan struct{}
 }
 
+// newLine takes over a connection. Servers may carry out one request after the other, so the timeout is not of
+// each, but of the time in which not one of them is answered.
 func newLine(conn net.Conn, timeout time.Duration) *line {
 	l := &line{conn: conn, timeout: timeout, waiting: map[uint16]chan []byte{}, ended: make(chan struct{})}
+	l.silence = time.AfterFunc(timeout, func() { l.end(fmt.Errorf("no reply within %v", timeout)) })
+	l.silence.Stop()
 	go l.read()
 	return l
 }
@@ -61,6 +66,9 @@ func (l *line) hand(wire []byte) error {
 		return fmt.Errorf("a message came with ID %d, which nobody waits for", id)
 	}
 	delete(l.waiting, id)
+	if l.silence.Stop(); len(l.waiting) > 0 {
+		l.silence.Reset(l.timeout)
+	}
 	answer <- wire // it has room for one
 	return nil
 }
@@ -71,6 +79,7 @@ func (l *line) end(why error) {
 	defer l.mu.Unlock()
 	if l.err == nil {
 		l.err = why
+		l.silence.Stop()
 		_ = l.conn.Close() // nothing is left to be written
 		close(l.ended)
 	}
@@ -83,6 +92,9 @@ func (l *line) reserve() (uint16, chan []byte) {
 	for {
 		id := mdns.Id()
 		if _, taken := l.waiting[id]; !taken {
+			if len(l.waiting) == 0 && l.err == nil {
+				l.silence.Reset(l.timeout)
+			}
 			answer := make(chan []byte, 1)
 			l.waiting[id] = answer
 			return id, answer
@@ -101,27 +113,20 @@ func (l *line) write(framed []byte) error {
 	return err
 }
 
-// wait is the answer. Where none comes in time, or the context ends, the line ends: a late answer would
-// find nobody.
+// wait is the answer. Where the context ends before it comes, the line ends: a late answer would find nobody.
 func (l *line) wait(ctx context.Context, answer chan []byte) ([]byte, error) {
-	timer := time.NewTimer(l.timeout)
-	defer timer.Stop()
 	select {
 	case wire := <-answer:
 		return wire, nil
 	case <-l.ended:
-		select {
-		case wire := <-answer: // it came before the end
-			return wire, nil
-		default:
-			return nil, l.err
-		}
-	case <-timer.C:
-		l.end(fmt.Errorf("no reply within %v", l.timeout))
-		return nil, l.err
 	case <-ctx.Done():
 		l.end(context.Cause(ctx))
-		return nil, context.Cause(ctx)
+	}
+	select {
+	case wire := <-answer: // it came before the end
+		return wire, nil
+	default:
+		return nil, l.err
 	}
 }
 
