@@ -50,6 +50,7 @@ type writer struct {
 	items   []*item // by their place in the call; nil: not sendable
 
 	mu       sync.Mutex
+	known    *bool        // whether the server knows the key; nil: it was not asked
 	settled  map[int]bool // the places of change sets of which the outcome is known
 	accepted []*item      // what the server said NOERROR to, and was not proven yet
 }
@@ -177,6 +178,9 @@ func (w *writer) update(ctx context.Context, items []*item) (int, error) {
 		it.unknown = unknown
 		it.lost = it.lost || unknown
 	}
+	if sig, ok := errors.AsType[*TSIGError](err); ok && sig.Code == mdns.RcodeBadKey && w.isKeyKnown(ctx) {
+		return mdns.RcodeBadKey, nil
+	}
 	if err != nil {
 		return mdns.RcodeSuccess, err
 	}
@@ -185,6 +189,19 @@ func (w *writer) update(ctx context.Context, items []*item) (int, error) {
 		return reply.Rcode, w.rcodeError("update", reply.Rcode)
 	}
 	return reply.Rcode, nil
+}
+
+// isKeyKnown tells whether the server answers queries that are signed with the key. Knot DNS says BADKEY also where its
+// ACL does not allow a known key to change one of the names of a message.
+func (w *writer) isKeyKnown(ctx context.Context) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.known == nil {
+		_, err := w.askOnce(ctx, []mdns.Question{{Name: w.zone, Qtype: mdns.TypeSOA, Qclass: mdns.ClassINET}})
+		known := err == nil
+		w.known = &known
+	}
+	return *w.known
 }
 
 // giveUp ends what was tried often enough: where the server fails with several change sets, it

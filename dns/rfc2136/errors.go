@@ -59,6 +59,8 @@ type TSIGError struct {
 	Code   int    // 16 BADSIG, 17 BADKEY, 18 BADTIME, 22 BADTRUNC
 	// Skew is how far the server's clock is ahead of this machine's, for BADTIME; 0: it did not tell.
 	Skew time.Duration
+	// Known, for BADKEY: the server answers other messages that are signed with this key.
+	Known bool
 }
 
 // Error tells what does not fit, and what mends it.
@@ -71,6 +73,9 @@ func (e *TSIGError) mend() string {
 	case mdns.RcodeBadSig:
 		return "BADSIG: the server has another secret for this key: copy the key's secret anew"
 	case mdns.RcodeBadKey:
+		if e.Known {
+			return "BADKEY: the server knows this key, but does not allow it this name or type (Knot DNS: update-owner-name and update-type of the acl)"
+		}
 		return "BADKEY: the server does not know this key's name with this algorithm, or does not allow it here: name and algorithm must be as on the server"
 	case mdns.RcodeBadTime:
 		return "BADTIME: " + e.skew() + ": set the clock right (NTP)"

@@ -16,6 +16,9 @@ func (w *writer) explain(ctx context.Context, items []*item, rcode int) error {
 	switch {
 	case len(items) == 1 && conflict:
 		return w.conflict(ctx, items[0], rcode)
+	case len(items) == 1 && rcode == mdns.RcodeBadKey:
+		w.settle(items[0].at, &TSIGError{Server: w.p.cfg.Server, Key: w.key.Name, Code: rcode, Known: true})
+		return nil
 	case len(items) == 1:
 		w.settle(items[0].at, w.rcodeError("update", rcode))
 		return nil

@@ -16,6 +16,20 @@ import (
 	"quorate.dev/quorate/dns/rfc2136"
 )
 
+// Knot DNS refuses a message with BADKEY where its ACL does not allow one of the names: that one is told apart.
+func TestKeyNotAllowedForAName(t *testing.T) {
+	server := startPrimary(t, func(_ int, m *mdns.Msg) fault {
+		denied := func(rr mdns.RR) bool { return strings.HasPrefix(rr.Header().Name, "bank-3.") }
+		return fault{denied: m.Opcode == mdns.OpcodeUpdate && slices.ContainsFunc(m.Ns, denied)}
+	})
+	for i, err := range applyAll(t, server.publisher(), many(10)...) {
+		var sig *rfc2136.TSIGError
+		if (err != nil) != (i == 3) || i == 3 && (!errors.As(err, &sig) || !sig.Known || !strings.Contains(err.Error(), "update-owner-name")) {
+			t.Errorf("%d: got %v", i, err)
+		}
+	}
+}
+
 // What a server does badly, and how each ends.
 func TestServerFaults(t *testing.T) {
 	first := func(f fault) func(int, *mdns.Msg) fault {

@@ -89,7 +89,7 @@ type keyReader struct {
 }
 
 func (r *keyReader) read(file string) error {
-	file = strings.TrimPrefix(path.Clean(file), "/") // an fs.FS has no leading slash
+	file = path.Clean(file)
 	if slices.Contains(r.seen, file) {
 		return fmt.Errorf("key file %s includes itself", file)
 	}
@@ -105,9 +105,9 @@ func (r *keyReader) read(file string) error {
 }
 
 func (r *keyReader) load(file string) (string, error) {
-	f, err := r.fsys.Open(file)
+	f, err := r.fsys.Open(strings.TrimPrefix(file, "/")) // an fs.FS has no leading slash
 	if err != nil {
-		return "", fmt.Errorf("reading key file: %w", err)
+		return "", fmt.Errorf("reading key file %s: %w", file, err)
 	}
 	defer f.Close() //nolint:errcheck // it was only read
 	info, err := f.Stat()

@@ -45,6 +45,7 @@ type fault struct {
 	after     bool                     // with rcode: do it nevertheless
 	swallow   bool                     // do it, and close the connection without a reply
 	cut       bool                     // close the connection, and do nothing
+	denied    bool                     // say BADKEY, and do nothing
 	silent    bool                     // do not answer at all
 	unsigned  bool                     // do not sign the reply
 	secret    string                   // sign with another
@@ -243,6 +244,9 @@ func (p *primary) handle(wire []byte) (replies [][]byte, closes bool) {
 	if f.transfers != nil {
 		return f.transfers(m, mac), true
 	}
+	if f.denied {
+		return [][]byte{p.refuseSignature(reply, m.IsTsig(), mdns.ErrKey)}, false
+	}
 	if f.cut || f.silent {
 		return nil, f.cut
 	}
@@ -290,7 +294,7 @@ func (p *primary) refuseSignature(reply *mdns.Msg, sig *mdns.TSIG, why error) []
 	reply.SetTsig(sig.Hdr.Name, sig.Algorithm, 300, int64(sig.TimeSigned))
 	out := reply.IsTsig()
 	switch {
-	case !strings.EqualFold(sig.Hdr.Name, keyName):
+	case errors.Is(why, mdns.ErrKey):
 		out.Error = mdns.RcodeBadKey
 	case errors.Is(why, mdns.ErrTime):
 		out.Error = mdns.RcodeBadTime
