@@ -185,14 +185,20 @@ func (w *writer) update(ctx context.Context, items []*item) (int, error) {
 		return mdns.RcodeSuccess, err
 	}
 	switch reply.Rcode {
-	case mdns.RcodeNotAuth, mdns.RcodeNotImplemented:
-		return reply.Rcode, w.rcodeError("update", reply.Rcode)
+	case mdns.RcodeNotImplemented:
+		return reply.Rcode, w.rcodeError("update", reply.Rcode, false)
+	case mdns.RcodeNotAuth:
+		return reply.Rcode, w.rcodeError("update", reply.Rcode, w.isUnsigned(reply) && !w.isKeyKnown(ctx))
+	case mdns.RcodeRefused:
+		if w.isUnsigned(reply) && !w.isKeyKnown(ctx) {
+			return reply.Rcode, w.rcodeError("update", reply.Rcode, true)
+		}
 	}
 	return reply.Rcode, nil
 }
 
 // isKeyKnown tells whether the server answers queries that are signed with the key. Knot DNS says BADKEY also where its
-// ACL does not allow a known key to change one of the names of a message.
+// ACL does not allow a known key to change one of the names of a message; PowerDNS says an unsigned REFUSED for whatever it does not like of a key.
 func (w *writer) isKeyKnown(ctx context.Context) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -213,7 +219,7 @@ func (w *writer) giveUp(ctx context.Context, items []*item, rcode int, err error
 	for _, it := range items {
 		switch {
 		case err == nil:
-			w.settle(it.at, w.rcodeError("update", rcode))
+			w.settle(it.at, w.rcodeError("update", rcode, false))
 		case it.unknown:
 			w.settle(it.at, &OutcomeError{Err: err})
 		default:

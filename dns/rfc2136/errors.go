@@ -13,8 +13,10 @@ type RcodeError struct {
 	Server string // host:port
 	Zone   string
 	Verb   string // what was attempted: "update", "transfer", "query"
-	Key    string // the name of the key it was signed with, "no key" without one
+	Key    string // what it was signed with: "key …", or "no key"
 	Rcode  int
+	// Unsigned: the reply is not signed, as the server does not take the request's signature.
+	Unsigned bool
 }
 
 // Error tells what was attempted, the rcode, and what mends it.
@@ -23,6 +25,9 @@ func (e *RcodeError) Error() string {
 }
 
 func (e *RcodeError) mend() string {
+	if e.Unsigned && (e.Rcode == mdns.RcodeNotAuth || e.Rcode == mdns.RcodeRefused) {
+		return fmt.Sprintf("it does not take the signature, and does not say why (PowerDNS never does): name, algorithm and secret of the key must be as on the server, and the clocks within %d seconds", fudge)
+	}
 	if e.Verb == "transfer" && (e.Rcode == mdns.RcodeRefused || e.Rcode == mdns.RcodeNotAuth) {
 		return "allow it (BIND: allow-transfer; Knot DNS: acl with action transfer; PowerDNS: TSIG-ALLOW-AXFR), and check that the server has that zone"
 	}

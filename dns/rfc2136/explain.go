@@ -20,7 +20,7 @@ func (w *writer) explain(ctx context.Context, items []*item, rcode int) error {
 		w.settle(items[0].at, &TSIGError{Server: w.p.cfg.Server, Key: w.key.Name, Code: rcode, Known: true})
 		return nil
 	case len(items) == 1:
-		w.settle(items[0].at, w.rcodeError("update", rcode))
+		w.settle(items[0].at, w.rcodeError("update", rcode, false))
 		return nil
 	case !conflict:
 		return w.halves(ctx, items)

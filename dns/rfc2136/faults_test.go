@@ -241,11 +241,18 @@ func TestSignatures(t *testing.T) {
 		"no reply":            {script: always(fault{change: func(m *mdns.Msg) { m.Response = false }}), want: "no reply to this request"},
 		"garbage":             {script: always(fault{wire: func(w []byte) []byte { return w[:len(w)-40] }}), want: "malformed"},
 		"NOTAUTH":             {script: always(fault{rcode: mdns.RcodeNotAuth}), want: "NOTAUTH: it is not the primary"},
-		"NOTAUTH, unsigned":   {script: always(fault{rcode: mdns.RcodeNotAuth, unsigned: true}), want: "NOTAUTH: it is not the primary"},
-		"NOTIMP":              {script: always(fault{rcode: mdns.RcodeNotImplemented, unsigned: true}), want: "NOTIMP: it takes no DNS UPDATE"},
-		"REFUSED":             {script: always(fault{rcode: mdns.RcodeRefused}), want: "REFUSED: the server does not allow it"},
-		"FORMERR":             {script: always(fault{rcode: mdns.RcodeFormatError, unsigned: true}), want: "FORMERR: it does not understand"},
-		"NOTZONE":             {script: always(fault{rcode: mdns.RcodeNotZone}), want: "NOTZONE: a name is outside"},
+		"NOTAUTH, unsigned":   {script: always(fault{rcode: mdns.RcodeNotAuth, unsigned: true}), want: "NOTAUTH: it does not take the signature"},
+		"REFUSED, unsigned":   {script: always(fault{rcode: mdns.RcodeRefused, unsigned: true}), want: "REFUSED: it does not take the signature"},
+		"REFUSED, unsigned, for its own sake": {script: func(_ int, m *mdns.Msg) fault {
+			if m.Opcode == mdns.OpcodeUpdate {
+				return fault{rcode: mdns.RcodeRefused, unsigned: true}
+			}
+			return fault{}
+		}, want: "REFUSED: the server does not allow it"},
+		"NOTIMP":  {script: always(fault{rcode: mdns.RcodeNotImplemented, unsigned: true}), want: "NOTIMP: it takes no DNS UPDATE"},
+		"REFUSED": {script: always(fault{rcode: mdns.RcodeRefused}), want: "REFUSED: the server does not allow it"},
+		"FORMERR": {script: always(fault{rcode: mdns.RcodeFormatError, unsigned: true}), want: "FORMERR: it does not understand"},
+		"NOTZONE": {script: always(fault{rcode: mdns.RcodeNotZone}), want: "NOTZONE: a name is outside"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := startPrimary(t, test.script)

@@ -32,10 +32,16 @@ func (p *Publisher) Read(ctx context.Context, zone string, names []string) (dns.
 		refused = err
 	}
 	snapshot, err := p.query(ctx, zone, names)
+	if rcode, ok := errors.AsType[*RcodeError](err); ok && rcode.Unsigned {
+		return snapshot, err // the same trouble with the key, for transfers and for queries
+	}
 	if err != nil && refused != nil {
 		return snapshot, fmt.Errorf("%w; and asking for each name fails too: %w", refused, err)
 	}
 	if refused != nil {
+		if rcode, ok := errors.AsType[*RcodeError](refused); ok && p.cfg.Transfer.Name == p.cfg.Key.Name {
+			rcode.Unsigned = false // the server takes the key's signatures of queries
+		}
 		snapshot.Blind += " (" + refused.Error() + ")"
 	}
 	return snapshot, err

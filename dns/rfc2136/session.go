@@ -121,12 +121,18 @@ func believedUnsigned(rcode int) bool {
 	return false
 }
 
-func (s *session) rcodeError(verb string, rcode int) error {
-	key := "no key"
-	if !s.key.IsZero() {
-		key = "key " + s.key.Name
+func (s *session) rcodeError(verb string, rcode int, unsigned bool) error {
+	return &RcodeError{Server: s.p.cfg.Server, Zone: s.zone, Verb: verb, Key: keyText(s.key), Rcode: rcode, Unsigned: unsigned}
+}
+
+// isUnsigned tells whether a reply lacks the signature that its request had.
+func (s *session) isUnsigned(reply *mdns.Msg) bool { return !s.key.IsZero() && reply.IsTsig() == nil }
+
+func keyText(key Key) string {
+	if key.IsZero() {
+		return "no key"
 	}
-	return &RcodeError{Server: s.p.cfg.Server, Zone: s.zone, Verb: verb, Key: key, Rcode: rcode}
+	return "key " + key.Name
 }
 
 // atOnce is how many questions are sent in one go.
@@ -194,7 +200,7 @@ func (s *session) askOnce(ctx context.Context, questions []mdns.Question) ([]*md
 // checkAnswer is nil for NOERROR and NXDOMAIN, in reply to that very question.
 func (s *session) checkAnswer(reply *mdns.Msg, q mdns.Question) error {
 	if reply.Rcode != mdns.RcodeSuccess && reply.Rcode != mdns.RcodeNameError {
-		return s.rcodeError("query", reply.Rcode)
+		return s.rcodeError("query", reply.Rcode, s.isUnsigned(reply))
 	}
 	if len(reply.Question) != 1 || !sameName(reply.Question[0].Name, q.Name) || reply.Question[0].Qtype != q.Qtype {
 		return fmt.Errorf("server %s: the answer is to another question", s.p.cfg.Server)

@@ -50,10 +50,7 @@ func (p *Publisher) transferOver(stream io.ReadWriter, zone string) (*transferRe
 
 func (p *Publisher) transferError(zone string, err error) error {
 	if rcode, ok := errors.AsType[*RcodeError](err); ok {
-		rcode.Server, rcode.Key = p.cfg.Server, "no key"
-		if !p.cfg.Transfer.IsZero() {
-			rcode.Key = "key " + p.cfg.Transfer.Name
-		}
+		rcode.Server, rcode.Key = p.cfg.Server, keyText(p.cfg.Transfer)
 		return err
 	}
 	return fmt.Errorf("transferring zone %s: %w", zone, p.placed(err))
@@ -121,7 +118,7 @@ func (r *transferReader) message(wire []byte) error {
 		return err
 	}
 	if m.Rcode != mdns.RcodeSuccess {
-		return &RcodeError{Zone: r.zone, Verb: "transfer", Rcode: m.Rcode}
+		return &RcodeError{Zone: r.zone, Verb: "transfer", Rcode: m.Rcode, Unsigned: !signed && !r.chain.key.IsZero()}
 	}
 	r.messages++
 	for _, rr := range m.Answer {

@@ -211,12 +211,12 @@ func TestBadTransfers(t *testing.T) {
 }
 
 func TestTransferOfALargeZone(t *testing.T) {
-	const messages, each = 150, 2000
+	const messages, each = 50, 2000
 	server := transferring(t, func(s *stream) *stream {
 		s.signed([]string{soa})
 		for i := range messages {
 			s.plain(addresses(i*each, each))
-			if i%50 == 49 {
+			if i%20 == 19 {
 				s.signed(nil)
 			}
 		}
