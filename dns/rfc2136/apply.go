@@ -165,7 +165,7 @@ func (w *writer) carryOut(ctx context.Context, items []*item) error {
 	return nil
 }
 
-// update sends one message and gives the rcode of its reply.
+// update sends one message and gives the rcode of its reply. Its error is that there is none, or one that holds for all there are.
 func (w *writer) update(ctx context.Context, items []*item) (int, error) {
 	l, requests, err := w.send(ctx, []*mdns.Msg{message(w.zone, items)})
 	var reply *mdns.Msg
@@ -184,17 +184,22 @@ func (w *writer) update(ctx context.Context, items []*item) (int, error) {
 	if err != nil {
 		return mdns.RcodeSuccess, err
 	}
+	return reply.Rcode, w.verdict(ctx, reply)
+}
+
+// verdict is an error where a reply is about the zone or the key, and not about what was to be changed.
+func (w *writer) verdict(ctx context.Context, reply *mdns.Msg) error {
 	switch reply.Rcode {
 	case mdns.RcodeNotImplemented:
-		return reply.Rcode, w.rcodeError("update", reply.Rcode, false)
+		return w.rcodeError("update", reply.Rcode, false)
 	case mdns.RcodeNotAuth:
-		return reply.Rcode, w.rcodeError("update", reply.Rcode, w.isUnsigned(reply) && !w.isKeyKnown(ctx))
+		return w.rcodeError("update", reply.Rcode, w.isUnsigned(reply) && !w.isKeyKnown(ctx))
 	case mdns.RcodeRefused:
 		if w.isUnsigned(reply) && !w.isKeyKnown(ctx) {
-			return reply.Rcode, w.rcodeError("update", reply.Rcode, true)
+			return w.rcodeError("update", reply.Rcode, true)
 		}
 	}
-	return reply.Rcode, nil
+	return nil
 }
 
 // isKeyKnown tells whether the server answers queries that are signed with the key. Knot DNS says BADKEY also where its

@@ -79,7 +79,7 @@ func (e *TSIGError) mend() string {
 		return "BADSIG: the server has another secret for this key: copy the key's secret anew"
 	case mdns.RcodeBadKey:
 		if e.Known {
-			return "BADKEY: the server knows this key, but does not allow it this name or type (Knot DNS: update-owner-name and update-type of the acl)"
+			return "BADKEY: the server knows this key, but does not allow it this (Knot DNS: action, update-owner-name and update-type of the zone's acl)"
 		}
 		return "BADKEY: the server does not know this key's name with this algorithm, or does not allow it here: name and algorithm must be as on the server"
 	case mdns.RcodeBadTime:

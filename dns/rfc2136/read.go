@@ -32,19 +32,36 @@ func (p *Publisher) Read(ctx context.Context, zone string, names []string) (dns.
 		refused = err
 	}
 	snapshot, err := p.query(ctx, zone, names)
-	if rcode, ok := errors.AsType[*RcodeError](err); ok && rcode.Unsigned {
-		return snapshot, err // the same trouble with the key, for transfers and for queries
+	switch {
+	case err != nil && refused != nil && !isKeyTrouble(err):
+		return dns.Snapshot{}, fmt.Errorf("%w; and asking for each name fails too: %w", refused, err)
+	case err != nil:
+		return dns.Snapshot{}, err
+	case refused != nil:
+		snapshot.Blind += " (" + p.refusal(refused).Error() + ")"
 	}
-	if err != nil && refused != nil {
-		return snapshot, fmt.Errorf("%w; and asking for each name fails too: %w", refused, err)
+	return snapshot, nil
+}
+
+// isKeyTrouble tells an error of queries that tells why a transfer was refused, too.
+func isKeyTrouble(err error) bool {
+	rcode, ok := errors.AsType[*RcodeError](err)
+	_, signature := errors.AsType[*TSIGError](err)
+	return ok && rcode.Unsigned || signature
+}
+
+// refusal is why a transfer was refused by a server that answers queries: then it takes the key's signatures.
+func (p *Publisher) refusal(err error) error {
+	if p.cfg.Transfer.Name != p.cfg.Key.Name {
+		return err
 	}
-	if refused != nil {
-		if rcode, ok := errors.AsType[*RcodeError](refused); ok && p.cfg.Transfer.Name == p.cfg.Key.Name {
-			rcode.Unsigned = false // the server takes the key's signatures of queries
-		}
-		snapshot.Blind += " (" + refused.Error() + ")"
+	if rcode, ok := errors.AsType[*RcodeError](err); ok {
+		rcode.Unsigned = false
 	}
-	return snapshot, err
+	if sig, ok := errors.AsType[*TSIGError](err); ok {
+		sig.Known = true
+	}
+	return err
 }
 
 // isRefusal tells whether a server just does not allow a transfer. Knot DNS says BADKEY where an ACL does not
