@@ -354,6 +354,42 @@ func TestQueriesWithoutAuthority(t *testing.T) {
 	}
 }
 
+// A zone that changes while it is asked is asked again, and at last it is said.
+func TestQueriesOfAChangingZone(t *testing.T) {
+	for changes, want := range map[int]bool{1: false, 100: true} {
+		left := changes
+		var server *primary
+		server = startPrimary(t, func(_ int, m *mdns.Msg) fault {
+			if m.Question[0].Qtype == mdns.TypeSOA && left > 0 {
+				left--
+				server.serial++
+			}
+			return fault{}
+		})
+		server.hold("a.contract.example.com. 10 IN A 10.0.0.1")
+		p := server.publisher(func(c *rfc2136.Config) { c.Blind = true })
+		snapshot, err := p.Read(t.Context(), origin, []string{"a." + origin})
+		if err != nil || len(snapshot.Sets) != 1 || strings.Contains(snapshot.Blind, "changed while it was asked") != want {
+			t.Errorf("%d changes: got %v, %v", changes, snapshot, err)
+		}
+	}
+}
+
+// Without a key nothing is signed, and the server goes by addresses.
+func TestWithoutAKey(t *testing.T) {
+	server := startPrimary(t, func(_ int, m *mdns.Msg) fault {
+		if m.IsTsig() != nil {
+			t.Error("a message is signed")
+		}
+		return fault{}
+	})
+	p := server.publisher(func(c *rfc2136.Config) { c.Key = rfc2136.Key{} })
+	mustApply(t, p, many(3)...)
+	if snapshot, err := p.Read(t.Context(), origin, nil); err != nil || len(snapshot.Sets) != 2+2*3 {
+		t.Errorf("got %v, %v", snapshot, err)
+	}
+}
+
 func TestTransferWithAKeyOfItsOwn(t *testing.T) {
 	var signers []string
 	server := startPrimary(t, func(_ int, m *mdns.Msg) fault {
