@@ -152,6 +152,8 @@ func (r *transferReader) record(rr mdns.RR) error {
 	switch {
 	case r.done:
 		return errors.New("the transfer goes on after its end")
+	case rr.Header().Class != mdns.ClassINET: // a zone is of one class, RFC 1034 §4.2
+		return fmt.Errorf("the transfer holds %s of class %s, not of IN", rr.Header().Name, mdns.Class(rr.Header().Class))
 	case r.first == nil && !isSOA:
 		return errors.New("the transfer does not begin with the zone's SOA")
 	case r.first == nil:

@@ -185,6 +185,9 @@ func TestBadTransfers(t *testing.T) {
 		"outside the zone": func(s *stream) *stream {
 			return s.signed([]string{soa, "a.xcontract.example.com. 10 IN A 10.0.0.1", soa})
 		},
+		"of class CH, not of IN": func(s *stream) *stream {
+			return s.signed([]string{soa, "a.contract.example.com. 10 CH TXT a", soa})
+		},
 		"message 1 transfers zone": func(s *stream) *stream {
 			return s.signed(end, func(m *mdns.Msg) { m.SetQuestion("example.net.", mdns.TypeAXFR); m.Id, m.Response = s.id, true })
 		},
