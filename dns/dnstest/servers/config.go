@@ -44,6 +44,8 @@ type Config struct {
 	IPv6       bool     // listen on ::1 instead of 127.0.0.1
 	Views      bool     // BIND: Key and Outside each see and change a zone of their own by the same name
 	Outside    TSIGKey  // the second view's; zero with Views: a new one, name "outside."
+	Extra      []string // lines of the product's own, in its server's section (for BIND: options), such as "minimal-any yes;"
+	Workers    int      // threads or processes that answer; 0: 1
 	NotifyTo   []string // addresses of secondaries, host:port
 	// Statements are, for the server's directory, what stands in its configuration in place of the keys, rights and zones that
 	// would be written (for PowerDNS: beside them); it may write files there. The zones must be Zone and Reverse all the same.

@@ -49,7 +49,7 @@ func follow(t testing.TB, kind Kind, from, zone string, f Following, s settings)
 		s.address, err2 = parseAddress(f.Address)
 	}
 	check(t, errors.Join(err, err2))
-	s.Config = Config{Zone: zone, Key: f.Key, IPv6: f.IPv6}
-	s.Forward, s.Cache, s.Extra, s.noWait = f.Forward, f.Cache, f.Extra, f.NoWait
+	s.Config = Config{Zone: zone, Key: f.Key, IPv6: f.IPv6, Extra: f.Extra}
+	s.Forward, s.Cache, s.noWait = f.Forward, f.Cache, f.NoWait
 	return start(t, func(ctx context.Context, dir string) (*Server, error) { return launch(ctx, dir, kind, s) })
 }

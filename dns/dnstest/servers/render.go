@@ -35,8 +35,6 @@ type settings struct {
 	Dir      string
 	File     string // of the zone
 	NotifyTo []address
-	Extra    []string // lines of the product's own, in the server's section
-	Workers  int
 
 	Secondary bool
 	Resolver  bool

@@ -192,3 +192,18 @@ func TestKeysShowNoSecret(t *testing.T) {
 		}
 	}
 }
+
+func TestLinesOfAProductsOwn(t *testing.T) {
+	servers.Needed(t)
+	for kind, line := range map[servers.Kind]string{
+		servers.BIND: `server-id "mine";`, servers.Knot: `nsid: "mine"`, servers.PowerDNS: "server-id=mine", servers.NSD: `nsid: "ascii_mine"`,
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			p := servers.Start(t, kind, servers.Config{Extra: []string{line}, Workers: 2})
+			if got := dig(t, p.Address, "+nsid", "bank.test", "SOA"); !strings.Contains(got, `("mine")`) {
+				t.Errorf("the server does not know its line %s: %s", line, got)
+			}
+		})
+	}
+}
