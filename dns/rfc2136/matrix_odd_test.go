@@ -11,6 +11,7 @@ import (
 	"quorate.dev/quorate/dns"
 	"quorate.dev/quorate/dns/dnstest/servers"
 	"quorate.dev/quorate/dns/rfc2136"
+	"quorate.dev/quorate/regions"
 )
 
 // oddRows are what zones of real deployments hold beside the plain case.
@@ -21,6 +22,7 @@ func oddRows() []row {
 		{name: "names above others, DNSSEC-signed", cfg: servers.Config{Signed: true}, test: above},
 		{name: "long names, odd texts", test: odd},
 		{name: "delegation or DNAME above", cfg: servers.Config{Records: cut}, test: cutAbove},
+		{name: "policies over what the zone holds", cfg: servers.Config{Records: foreign()}, test: policies},
 		{name: "serial wraps", cfg: servers.Config{Serial: 4294967295}, test: wraps},
 		{name: "four writers, 80 names each", test: fourWriters},
 		{name: "transfer refused, DNSSEC-signed", cfg: servers.Config{NoTransfer: true, Signed: true}, test: blindSigned},
@@ -105,6 +107,51 @@ func cutAbove(c *cell) {
 	if failed[other.Name] != nil {
 		c.Errorf("another name was kept back: %v", failed[other.Name])
 	}
+}
+
+// foreign are records in whose way none of ours may come: a wildcard, an alias, somebody's own address, a delegation.
+func foreign() []string {
+	return []string{"*.use1 60 A 192.0.2.9", "bank-0.use2 60 CNAME elsewhere.example.com.", "bank-0.use3 60 A 192.0.2.3", "use4 60 NS ns1.elsewhere.example.com."}
+}
+
+// policies: what the pure core decides on a zone as this product shows it, by transfer and by queries alike.
+func policies(c *cell) {
+	wanted := dns.Wanted{Deployment: "bank", Zone: zone}
+	var names []string
+	for i := range 5 {
+		s := set(fmt.Sprintf("bank-0.use%d", i+1), dns.TypeA, 10, fmt.Sprintf("10.0.0.%d", i+1))
+		cluster := fmt.Sprintf("use%d", i+1)
+		id := regions.ReplicaID{Cluster: cluster, Pool: "bank"}
+		names, s.Cluster = append(names, s.Name), cluster
+		wanted.Names = append(wanted.Names, dns.Name{Name: s.Name, Replicas: []regions.ReplicaID{id}})
+		wanted.Sets, wanted.Places = append(wanted.Sets, s), append(wanted.Places, cluster)
+	}
+	before := c.held()
+	free := names[4]
+	for what, p := range map[string]*rfc2136.Publisher{"by transfer": c.publisher(), "by queries": c.publisher(func(cfg *rfc2136.Config) { cfg.Blind = true })} {
+		snapshot, err := p.Read(c.Context(), zone, names)
+		if err != nil {
+			c.Fatalf("%s: %v", what, err)
+		}
+		plan, err := dns.Reconcile(wanted, snapshot, dns.Options{})
+		if err != nil || len(plan.Sets) != 1 || plan.Sets[0].Name != free || len(plan.Obstacles) != 4 {
+			c.Fatalf("%s, it is planned: %+v, %v; want %s alone, and an obstacle at each other name", what, plan, err, free)
+		}
+		c.mustApply(p, plan.Sets...)
+		now := c.held()
+		if !slices.Equal(now[free+" A"], []string{"10 10.0.0.5"}) {
+			c.Errorf("%s: %s is %v", what, free, now[free+" A"])
+		}
+		snapshot, err = p.Read(c.Context(), zone, names)
+		if err != nil {
+			c.Fatalf("%s: %v", what, err)
+		}
+		if again, err := dns.Reconcile(wanted, snapshot, dns.Options{}); err != nil || len(again.Sets) > 0 {
+			c.Errorf("%s, what was just made is planned again: %+v, %v", what, again.Sets, err)
+		}
+		c.mustApply(p, gone(plan.Sets[0]))
+	}
+	c.compare("dig sees", c.held(), before)
 }
 
 // wraps: after 4294967295 comes a small number (RFC 1982).
