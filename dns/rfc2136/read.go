@@ -84,7 +84,7 @@ func (p *Publisher) query(ctx context.Context, zone string, names []string) (dns
 	}
 	r := &asker{session: p.session(zone, key)}
 	defer r.close()
-	before, err := r.serial(ctx)
+	before, err := r.soa(ctx)
 	if err != nil {
 		return dns.Snapshot{}, err
 	}
@@ -94,13 +94,14 @@ func (p *Publisher) query(ctx context.Context, zone string, names []string) (dns
 		if err != nil {
 			return dns.Snapshot{}, err
 		}
-		after, err := r.serial(ctx)
+		after, err := r.soa(ctx)
 		if err != nil {
 			return dns.Snapshot{}, err
 		}
-		snapshot := dns.Snapshot{Serial: before, Sets: found.list(), Blind: blind}
+		found.add(before) // whoever plans must know where the zone begins, to tell its own NS from a delegation
+		snapshot := dns.Snapshot{Serial: before.Serial, Sets: found.list(), Blind: blind}
 		switch {
-		case before == after:
+		case before.Serial == after.Serial:
 			return snapshot, nil
 		case try == rereadings:
 			snapshot.Blind += "; it changed while it was asked"
@@ -113,17 +114,17 @@ func (p *Publisher) query(ctx context.Context, zone string, names []string) (dns
 // asker reads a zone by queries.
 type asker struct{ *session }
 
-func (r *asker) serial(ctx context.Context) (uint32, error) {
+func (r *asker) soa(ctx context.Context) (*mdns.SOA, error) {
 	replies, err := r.ask(ctx, []mdns.Question{{Name: r.zone, Qtype: mdns.TypeSOA, Qclass: mdns.ClassINET}})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, rr := range replies[0].Answer {
 		if soa, ok := rr.(*mdns.SOA); ok && replies[0].Authoritative && sameName(soa.Hdr.Name, r.zone) {
-			return soa.Serial, nil
+			return soa, nil
 		}
 	}
-	return 0, fmt.Errorf("server %s does not speak for zone %s with authority: name the zone's primary, and the zone as it is there", r.p.cfg.Server, r.zone)
+	return nil, fmt.Errorf("server %s does not speak for zone %s with authority: name the zone's primary, and the zone as it is there", r.p.cfg.Server, r.zone)
 }
 
 // read asks for all that may matter to the names.

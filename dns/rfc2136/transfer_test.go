@@ -317,7 +317,9 @@ func TestReadByQueries(t *testing.T) {
 				"bank-0.use1.contract.example.com. A",
 				"bank-0.usw1.contract.example.com. A", // by the wildcard above it
 				"bank-1.use1.contract.example.com. CNAME",
-				"bank-2.use1.contract.example.com. MX", "euw1.contract.example.com. NS",
+				"bank-2.use1.contract.example.com. MX",
+				"contract.example.com. SOA", // without it, nobody can tell a delegation from the zone's own NS
+				"euw1.contract.example.com. NS",
 			}
 			if !slices.Equal(got, want) || snapshot.Serial != 1 {
 				t.Errorf("got serial %d and\n%s", snapshot.Serial, strings.Join(got, "\n"))
@@ -352,7 +354,7 @@ func TestQueriesWithoutAuthority(t *testing.T) {
 	}
 	referral = "use1.contract.example.com. 300 IN NS ns.elsewhere.example.net."
 	snapshot, err := p.Read(t.Context(), origin, names)
-	if err != nil || len(snapshot.Sets) != 1 || snapshot.Sets[0].Type != dns.TypeNS || snapshot.Sets[0].Name != "use1."+origin {
+	if err != nil || len(snapshot.Sets) != 2 || snapshot.Sets[1].Type != dns.TypeNS || snapshot.Sets[1].Name != "use1."+origin {
 		t.Errorf("got %v, %v", snapshot.Sets, err)
 	}
 }
