@@ -1,11 +1,10 @@
 package stub
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/hashicorp/go-multierror"
 
 	"quorate.dev/quorate/dns"
 )
@@ -42,14 +41,14 @@ type claim struct {
 // conflicts are the claims of a Corefile, other than those of the entry's own fragment, that
 // exclude the entry; notes are what is worth a word.
 func (c *corefile) conflicts(where string, e Entry, own *fragment, port string) (notes []string, err error) {
-	var problems *multierror.Error
+	var problems error
 	for _, b := range c.servers() {
 		if own != nil && own.at <= b.at && b.to <= own.to {
 			continue
 		}
 		for _, k := range c.claims(b, port) {
 			if why, note := e.against(k); why != "" {
-				problems = multierror.Append(problems, &ConflictError{Where: where, Line: k.line, Why: why})
+				problems = errors.Join(problems, &ConflictError{Where: where, Line: k.line, Why: why})
 			} else if note != "" {
 				notes = append(notes, fmt.Sprintf("%s, line %d: %s", where, k.line, note))
 			}
@@ -61,7 +60,7 @@ func (c *corefile) conflicts(where string, e Entry, own *fragment, port string) 
 	for _, d := range c.imports {
 		notes = append(notes, fmt.Sprintf("%s, line %d: what `import %s` brings is not known here", where, d.line, strings.Join(d.args, " ")))
 	}
-	return notes, problems.ErrorOrNil()
+	return notes, problems
 }
 
 // claims are the zones of one server block and of the plugins in it. Blocks of other ports claim nothing.

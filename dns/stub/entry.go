@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-multierror"
-
 	"quorate.dev/quorate/dns"
 	"quorate.dev/quorate/regions"
 )
@@ -73,35 +71,35 @@ type ChainInput struct {
 func Chain(in ChainInput, cluster string) (Entry, error) {
 	t := in.Topology
 	entry := Entry{Deployment: t.Metadata.Name, Zone: dns.Canonical(t.Spec.DNS.Zone)}
-	var problems *multierror.Error
+	var problems error
 	for _, c := range t.OrderedClusters() {
 		d := Domain{Comment: "The replicas of " + c.Name + ".", Names: in.names(c)}
 		if c.Name == cluster {
 			var err error
 			d.Comment = "The replicas of this cluster."
 			d.Rewrites, err = in.rewrites(c)
-			problems = multierror.Append(problems, err)
+			problems = errors.Join(problems, err)
 		} else if d.To = in.Servers[c.Name]; len(d.To) == 0 {
-			problems = multierror.Append(problems, fmt.Errorf("cluster %s: no address at which the other clusters reach its DNS is known", c.Name))
+			problems = errors.Join(problems, fmt.Errorf("cluster %s: no address at which the other clusters reach its DNS is known", c.Name))
 		}
 		entry.Domains = append(entry.Domains, d)
 	}
-	return entry, cmp.Or(problems.ErrorOrNil(), in.distinct())
+	return entry, cmp.Or(problems, in.distinct())
 }
 
 // distinct refuses one address for the DNS of two clusters: one of them would be asked for what the other has.
 func (in ChainInput) distinct() error {
 	of := map[netip.AddrPort]string{}
-	var problems *multierror.Error
+	var problems error
 	for _, cluster := range slices.Sorted(maps.Keys(in.Servers)) {
 		for _, server := range in.Servers[cluster] {
 			if other, twice := of[server]; twice && other != cluster {
-				problems = multierror.Append(problems, &LoopError{Why: fmt.Sprintf("%s is named as the DNS of %s and of %s: one of them would be asked for the names of the other", server, other, cluster)})
+				problems = errors.Join(problems, &LoopError{Why: fmt.Sprintf("%s is named as the DNS of %s and of %s: one of them would be asked for the names of the other", server, other, cluster)})
 			}
 			of[server] = cluster
 		}
 	}
-	return problems.ErrorOrNil()
+	return problems
 }
 
 // names are those behind which replicas of this cluster alone stand.

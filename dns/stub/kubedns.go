@@ -201,6 +201,7 @@ func (in Input) stubState(edit *Edit, o *object, note stubNote) {
 		edit.refuse(Edited, &EditedError{Where: where, Why: edit.Why})
 	}
 	if in.Remove {
+		edit.anyway()
 		return
 	}
 	if err != nil {

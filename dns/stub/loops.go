@@ -1,12 +1,11 @@
 package stub
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/hashicorp/go-multierror"
 
 	"quorate.dev/quorate/dns"
 )
@@ -20,16 +19,16 @@ func (e *LoopError) Error() string { return e.Why }
 // itself refuses to forward a domain to the very server that the entry is for; own are its addresses, the
 // cluster's Service for DNS among them.
 func (e Entry) itself(h Host, own []netip.AddrPort) error {
-	var problems *multierror.Error
+	var problems error
 	for _, d := range e.Domains {
 		for _, to := range d.To {
 			local := to.Port() == h.port() && (to.Addr().IsLoopback() || slices.Contains(h.Bind, to.Addr().String()))
 			if local || slices.Contains(own, to) {
-				problems = multierror.Append(problems, &LoopError{Why: fmt.Sprintf("%s would be forwarded to %s, which is this cluster's own DNS: every question would come back to it", bare(d.Names[0]), to)})
+				problems = errors.Join(problems, &LoopError{Why: fmt.Sprintf("%s would be forwarded to %s, which is this cluster's own DNS: every question would come back to it", bare(d.Names[0]), to)})
 			}
 		}
 	}
-	return problems.ErrorOrNil()
+	return problems
 }
 
 // Node is the DNS of one cluster, for Loops.
@@ -42,16 +41,16 @@ type Node struct {
 // Loops follows each name from cluster to cluster as the Corefiles forward it, and refuses what comes back to a
 // cluster that was asked before. A Corefile that cannot be read ends the way.
 func Loops(nodes []Node, names []string) error {
-	var problems *multierror.Error
+	var problems error
 	for _, name := range names {
 		for _, n := range nodes {
 			if way := follow(nodes, n, dns.Canonical(name), []string{n.Cluster}); way != nil {
-				problems = multierror.Append(problems, &LoopError{Why: fmt.Sprintf("%s would be forwarded in a circle: %s", bare(name), strings.Join(way, " → "))})
+				problems = errors.Join(problems, &LoopError{Why: fmt.Sprintf("%s would be forwarded in a circle: %s", bare(name), strings.Join(way, " → "))})
 				break
 			}
 		}
 	}
-	return problems.ErrorOrNil()
+	return problems
 }
 
 // follow gives the way that ends at a cluster which is on it already; nil where there is none.

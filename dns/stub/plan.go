@@ -7,8 +7,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/hashicorp/go-multierror"
 )
 
 // Flavour is which configuration a cluster's DNS takes an entry in.
@@ -43,6 +41,8 @@ const (
 	Outdated State = "outdated" // as quorate wrote it, and something else is wanted now
 	Edited   State = "edited"   // changed by another hand
 	Foreign  State = "foreign"  // something of others stands in its way
+	// Unreadable is a configuration that cannot be understood, so that nothing may be added to it.
+	Unreadable State = "unreadable"
 )
 
 // Config is one ConfigMap, or what stands in for one.
@@ -163,7 +163,7 @@ func (in Input) others(edit *Edit, main *corefile, h Host) error {
 		return nil
 	}
 	_, err := main.conflicts(in.Main.Object+" "+CorefileKey, in.Entry, nil, h.Port)
-	problems := multierror.Append(nil, err)
+	problems := err
 	for _, key := range slices.Sorted(maps.Keys(in.Custom.Data)) {
 		if key == edit.Key || !strings.HasSuffix(key, ".server") {
 			continue
@@ -175,10 +175,10 @@ func (in Input) others(edit *Edit, main *corefile, h Host) error {
 		}
 		notes, err := c.conflicts(where, in.Entry, nil, h.Port)
 		edit.Notes = append(edit.Notes, notes...)
-		problems = multierror.Append(problems, err)
+		problems = errors.Join(problems, err)
 	}
-	if err := problems.ErrorOrNil(); err != nil {
-		edit.refuse(Foreign, err)
+	if problems != nil {
+		edit.refuse(Foreign, problems)
 	}
 	return nil
 }
@@ -198,7 +198,14 @@ func (e *Edit) refuse(state State, err error) {
 		e.Refusal = err
 		return
 	}
-	e.Refusal = multierror.Append(e.Refusal, err)
+	e.Refusal = errors.Join(e.Refusal, err)
+}
+
+// anyway is the state for whoever takes the entry out: it does not matter what it was for.
+func (e *Edit) anyway() {
+	if e.State == Outdated {
+		e.State, e.Why = Present, ""
+	}
 }
 
 // planText edits the text of a Corefile, or a part of one, and finds its state.
@@ -219,6 +226,7 @@ func (in Input) planText(edit *Edit, where, text string, h Host) (string, error)
 		edit.refuse(Edited, &EditedError{Where: fmt.Sprintf("%s, line %d", where, own.line), Why: own.edited})
 	}
 	if in.Remove {
+		edit.anyway()
 		if own == nil || edit.Refusal != nil {
 			return text, nil
 		}
@@ -241,11 +249,11 @@ func (in Input) planText(edit *Edit, where, text string, h Host) (string, error)
 
 // unfit is why nothing may be added to a text.
 func (in Input) unfit(where string, c *corefile, h Host) error {
-	var problems *multierror.Error
+	var problems error
 	if line := c.openEnded(); line > 0 {
-		problems = multierror.Append(problems, fmt.Errorf("%s: %w", where, &SyntaxError{Line: line, Why: "this block has no braces and goes on to the end of the file: put braces around it first"}))
+		problems = errors.Join(problems, fmt.Errorf("%s: %w", where, &SyntaxError{Line: line, Why: "this block has no braces and goes on to the end of the file: put braces around it first"}))
 	}
-	return multierror.Append(problems, in.Entry.itself(h, in.Own)).ErrorOrNil()
+	return errors.Join(problems, in.Entry.itself(h, in.Own))
 }
 
 func stateOf(own *fragment, body string) (State, string) {

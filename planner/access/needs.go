@@ -75,6 +75,16 @@ func (b *needs) slices() {
 	b.here("the addresses behind the names", discovery, "endpointslices", "", "list", "watch")
 }
 
+// clusterDNS: the configuration of the cluster's own DNS (regions/kube/configmap.go).
+func (b *needs) clusterDNS() {
+	why := "the cluster's own DNS, in which the entry is written"
+	for _, name := range []string{"coredns", "coredns-custom", "kube-dns"} {
+		b.add(why, false, core, "configmaps", systemNamespace, name, "get", "update")
+	}
+	b.add("coredns-custom or kube-dns, where there is none yet (a create cannot be narrowed to a name)", true, core, "configmaps", systemNamespace, "", "create")
+	b.add("the address of the cluster's own DNS, so that an entry does not lead back to it", false, core, "services", systemNamespace, "kube-dns", "get")
+}
+
 // ground: what the cluster offers (regions/kube/ground.go).
 func (b *needs) ground() {
 	b.add("the StorageClasses", true, "storage.k8s.io", "storageclasses", "", "", "list")
