@@ -226,7 +226,10 @@ func authority(t *testing.T, zone string) netip.AddrPort {
 	})}
 	ended := make(chan error, 1)
 	go func() { ended <- server.ActivateAndServe() }()
-	t.Cleanup(func() { _ = server.Shutdown(); <-ended })
+	t.Cleanup(func() {
+		_ = server.Shutdown() // it may have failed before
+		<-ended
+	})
 	return netip.MustParseAddrPort(conn.LocalAddr().String())
 }
 

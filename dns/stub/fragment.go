@@ -66,17 +66,20 @@ func (c *corefile) find(deployment string) (*fragment, error) {
 	case end == nil:
 		return nil, &SyntaxError{Line: begin.line, Why: fmt.Sprintf("the mark that ends what quorate wrote for deployment %s is missing: take those lines out by hand, this one included", deployment)}
 	}
-	f := &fragment{at: begin.at, to: end.to, line: begin.line, body: c.data[begin.to:end.at]}
-	if len(hash) == 1 {
-		f.hash = hash[0]
-	}
-	switch {
-	case begin.text != fmt.Sprintf("%s %s %s", beginMark, deployment, f.hash), end.text != fmt.Sprintf("%s %s", endMark, deployment):
-		f.edited = "its marks were changed by hand"
-	case digest(f.body) != f.hash:
-		f.edited = "what quorate wrote there was changed by hand"
-	}
+	f := &fragment{at: begin.at, to: end.to, line: begin.line, body: c.data[begin.to:end.at], hash: strings.Join(hash, " ")}
+	f.edited = f.changed(begin.text, end.text, deployment)
 	return f, nil
+}
+
+// changed is why a fragment is not as it was written.
+func (f *fragment) changed(begin, end, deployment string) string {
+	switch {
+	case begin != fmt.Sprintf("%s %s %s", beginMark, deployment, f.hash), end != fmt.Sprintf("%s %s", endMark, deployment):
+		return "its marks were changed by hand"
+	case digest(f.body) != f.hash:
+		return "what quorate wrote there was changed by hand"
+	}
+	return ""
 }
 
 // outside tells a comment that is in no block.

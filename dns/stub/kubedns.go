@@ -207,20 +207,27 @@ func (in Input) stubState(edit *Edit, o *object, note stubNote) {
 	if err != nil {
 		edit.refuse(edit.State, err)
 	}
-	for _, p := range o.pairs {
-		line := 1 + strings.Count(o.text[:p.at], "\n")
-		k := claim{zone: dns.Canonical(p.key), line: line, by: "an entry"}
-		if p.key == note.Zone && i >= 0 {
+	in.stubConflicts(edit, o, note)
+	if err := in.Entry.itself(Host{}, in.Own); err != nil {
+		edit.refuse(Foreign, err)
+	}
+}
+
+// stubConflicts refuses where others have an entry for the zone, or a part of it.
+func (in Input) stubConflicts(edit *Edit, o *object, note stubNote) {
+	where := in.Main.Object + " " + StubDomainsKey
+	own := o.index(note.Zone)
+	for i, p := range o.pairs {
+		if i == own {
 			continue
 		}
+		line := 1 + strings.Count(o.text[:p.at], "\n")
+		k := claim{zone: dns.Canonical(p.key), line: line, by: "an entry"}
 		if why, hint := in.Entry.against(k); why != "" {
 			edit.refuse(Foreign, &ConflictError{Where: where, Line: line, Why: why})
 		} else if hint != "" {
 			edit.Notes = append(edit.Notes, fmt.Sprintf("%s, line %d: %s", where, line, hint))
 		}
-	}
-	if err := in.Entry.itself(Host{}, in.Own); err != nil {
-		edit.refuse(Foreign, err)
 	}
 }
 

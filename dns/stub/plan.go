@@ -275,8 +275,11 @@ func (in Input) check(where, after, body string) error {
 		return fmt.Errorf("what would be written cannot be read: %w", err)
 	}
 	own, err := c.find(in.Entry.Deployment)
-	if err != nil || own == nil || own.edited != "" || strings.ReplaceAll(own.body, "\r\n", "\n") != body {
-		return fmt.Errorf("%s: the entry cannot be told from its surroundings in what would be written (%v): nothing is changed", where, err)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: the entry cannot be told from its surroundings in what would be written: %w", where, err)
+	case own == nil, own.edited != "", strings.ReplaceAll(own.body, "\r\n", "\n") != body:
+		return fmt.Errorf("%s: the entry cannot be told from its surroundings in what would be written", where)
 	}
 	return nil
 }

@@ -62,8 +62,10 @@ func (k *keeper) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		k.takes = fmt.Sprintf("token-%d", len(k.given)+1)
 		k.given = append(k.given, k.takes)
-		reply(http.StatusCreated, map[string]any{"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": map[string]any{"expirationSeconds": 7776000},
-			"status": map[string]any{"token": k.takes, "expirationTimestamp": k.expires.UTC().Format(time.RFC3339)}})
+		reply(http.StatusCreated, map[string]any{
+			"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1", "spec": map[string]any{"expirationSeconds": 7776000},
+			"status": map[string]any{"token": k.takes, "expirationTimestamp": k.expires.UTC().Format(time.RFC3339)},
+		})
 	case k.down:
 		status(http.StatusServiceUnavailable, "ServiceUnavailable")
 	case r.Method == http.MethodPatch:

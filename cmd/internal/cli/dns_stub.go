@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,28 +83,35 @@ func flavourNames() string {
 // validate refuses flags that contradict one another.
 func (o stubOptions) validate(inTerminal bool) error {
 	offline := o.corefile != "" || o.values != ""
-	switch {
-	case o.flavour != "" && !slices.Contains(stub.Flavours(), stub.Flavour(o.flavour)):
-		return advised{fmt.Errorf("--flavour %q is not known", o.flavour), "use one of " + flavourNames()}
-	case len(o.addresses) > 0 && !o.chain:
-		return advised{errors.New("--dns-address has no effect without --chain"), "add --chain or leave --dns-address out"}
-	case o.approved && !o.apply:
-		return advised{errors.New("--auto-approve has no effect without --apply"), "add --apply or leave --auto-approve out"}
-	case offline && (o.apply || o.check):
-		return advised{errors.New("--corefile and --values look at files alone"), "leave --apply and --check out"}
-	case o.values != "" && o.flavour != "" && o.flavour != string(stub.EKS):
-		return advised{errors.New("--values are those of the EKS add-on"), "leave --flavour out"}
-	case o.corefile != "" && o.values == "" && o.flavour != "" && o.flavour != string(stub.Corefile):
-		return advised{errors.New("--corefile prints a Corefile"), "leave --flavour out"}
-	case o.apply && !o.approved && !inTerminal:
-		return advised{errors.New("stub would ask for approval, and standard input is no terminal"), "look at `quorate dns stub`, then pass --auto-approve"}
+	flavour := stub.Flavour(cmp.Or(o.flavour, string(stub.Corefile)))
+	if o.values != "" {
+		flavour = stub.Flavour(cmp.Or(o.flavour, string(stub.EKS)))
+	}
+	for _, rule := range []struct {
+		broken     bool
+		what, next string
+	}{
+		{!slices.Contains(stub.Flavours(), flavour), fmt.Sprintf("--flavour %q is not known", o.flavour), "use one of " + flavourNames()},
+		{len(o.addresses) > 0 && !o.chain, "--dns-address has no effect without --chain", "add --chain or leave --dns-address out"},
+		{o.approved && !o.apply, "--auto-approve has no effect without --apply", "add --apply or leave --auto-approve out"},
+		{offline && (o.apply || o.check), "--corefile and --values look at files alone", "leave --apply and --check out"},
+		{o.values != "" && flavour != stub.EKS, "--values are those of the EKS add-on", "leave --flavour out"},
+		{offline && o.values == "" && flavour != stub.Corefile, "--corefile alone prints a Corefile", "leave --flavour out; for the EKS add-on pass --values, too"},
+		{
+			o.apply && !o.approved && !inTerminal, "stub would ask for approval, and standard input is no terminal",
+			"look at `quorate dns stub`, then pass --auto-approve",
+		},
+	} {
+		if rule.broken {
+			return advised{invalidInput{errors.New(rule.what)}, rule.next}
+		}
 	}
 	return nil
 }
 
 func (a *app) dnsStub(ctx context.Context, o stubOptions) error {
 	if err := o.validate(a.inTerminal); err != nil {
-		return invalidInput{err}
+		return err
 	}
 	if o.corefile != "" || o.values != "" {
 		return a.stubOffline(ctx, o)

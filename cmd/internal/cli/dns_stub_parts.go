@@ -206,6 +206,7 @@ func (p *stubPart) plan(ctx context.Context, wish stubWish, entry stub.Entry) er
 		p.config = custom
 	case stub.KubeDNS:
 		p.config, in.Main = kubeDNS, configOf(kubeDNS)
+	case stub.Corefile, stub.EKS: // CoreDNS's own
 	}
 	p.node = stub.Node{Cluster: p.name, Corefile: coredns.Data[stub.CorefileKey], Servers: wish.servers[p.name]}
 	if p.edit, err = stub.Plan(in); err != nil {

@@ -29,8 +29,8 @@ func (s stubParts) refused() error {
 		switch {
 		case p.silent != nil:
 		case p.flavour == stub.EKS && p.edit.Changes():
-			return advised{unsafePlan{fmt.Errorf("%s: the EKS add-on writes its Corefile itself, and would undo a change of it (nothing was changed)", p.name)},
-				"give what `quorate dns stub` prints to `aws eks update-addon --configuration-values`"}
+			err := unsafePlan{fmt.Errorf("%s: the EKS add-on writes its Corefile itself, and would undo a change of it (nothing was changed)", p.name)}
+			return advised{err, "give what `quorate dns stub` prints to `aws eks update-addon --configuration-values`"}
 		case p.edit.Refusal != nil:
 			names = append(names, p.name)
 		}
@@ -87,26 +87,9 @@ func (a *app) stubOffline(ctx context.Context, o stubOptions) error {
 	if err != nil {
 		return err
 	}
-	in := stub.Input{
-		Flavour: stub.Corefile, Entry: entry, Remove: o.remove, Force: o.force, Own: wish.servers[names[0]],
-		Main: stub.Config{Object: cmp.Or(o.values, o.corefile), Data: map[string]string{}},
-	}
-	if o.values != "" {
-		in.Flavour = stub.EKS
-	}
-	for key, file := range map[string]string{stub.CorefileKey: o.corefile, stub.ValuesKey: o.values} {
-		if file == "" {
-			continue
-		}
-		data, err := readFile(ctx, file)
-		if err != nil {
-			return err
-		}
-		in.Main.Data[key] = string(data)
-	}
-	edit, err := stub.Plan(in)
+	edit, err := o.planFiles(ctx, wish, names[0], entry)
 	if err != nil {
-		return invalidInput{err}
+		return err
 	}
 	for _, note := range edit.Notes {
 		fmt.Fprintf(a.err, "note: %s\n", note)
@@ -118,4 +101,30 @@ func (a *app) stubOffline(ctx context.Context, o stubOptions) error {
 		return fmt.Errorf("print the result: %w", err)
 	}
 	return nil
+}
+
+// planFiles plans the edit of the files that are named.
+func (o stubOptions) planFiles(ctx context.Context, wish stubWish, cluster string, entry stub.Entry) (stub.Edit, error) {
+	in := stub.Input{
+		Flavour: stub.Corefile, Entry: entry, Remove: o.remove, Force: o.force, Own: wish.servers[cluster],
+		Main: stub.Config{Object: cmp.Or(o.values, o.corefile), Data: map[string]string{}},
+	}
+	if o.values != "" {
+		in.Flavour = stub.EKS
+	}
+	for key, file := range map[string]string{stub.CorefileKey: o.corefile, stub.ValuesKey: o.values} {
+		if file == "" {
+			continue
+		}
+		data, err := readFile(ctx, file)
+		if err != nil {
+			return stub.Edit{}, err
+		}
+		in.Main.Data[key] = string(data)
+	}
+	edit, err := stub.Plan(in)
+	if err != nil {
+		return edit, invalidInput{err}
+	}
+	return edit, nil
 }

@@ -98,20 +98,20 @@ func (s Style) lines(w io.Writer, before, after string) {
 	for tail < min(len(old), len(edited))-head && old[len(old)-1-tail] == edited[len(edited)-1-tail] {
 		tail++
 	}
-	print := func(number int, code, sign, line string) {
+	show := func(number int, code, sign, line string) {
 		fmt.Fprintf(w, "  %s %s\n", s.paint(faint, fmt.Sprintf("%5d", number)), s.paint(code, strings.TrimRight(sign+" "+line, " ")))
 	}
 	for i := max(0, head-shownAround); i < head; i++ {
-		print(i+1, faint, " ", old[i])
+		show(i+1, faint, " ", old[i])
 	}
 	for i := head; i < len(old)-tail; i++ {
-		print(i+1, red, "-", old[i])
+		show(i+1, red, "-", old[i])
 	}
 	for i := head; i < len(edited)-tail; i++ {
-		print(i+1, green, "+", edited[i])
+		show(i+1, green, "+", edited[i])
 	}
 	for i := len(edited) - tail; i < min(len(edited), len(edited)-tail+shownAround); i++ {
-		print(i+1, faint, " ", edited[i])
+		show(i+1, faint, " ", edited[i])
 	}
 }
 
