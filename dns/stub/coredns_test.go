@@ -228,7 +228,9 @@ func authority(t *testing.T, zone string) netip.AddrPort {
 	go func() { ended <- server.ActivateAndServe() }()
 	t.Cleanup(func() {
 		_ = server.Shutdown() // it may have failed before
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	})
 	return netip.MustParseAddrPort(conn.LocalAddr().String())
 }
