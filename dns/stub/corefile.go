@@ -117,11 +117,11 @@ func (p *parser) keys(b *block) error {
 			return nil
 		}
 		key := p.tokens[p.at]
-		key.text, expecting = strings.CutSuffix(key.text, ",")
 		if key.text == "}" {
 			return &SyntaxError{Line: key.line, Why: "a brace is closed that was never opened"}
 		}
 		if key.text != "" {
+			key.text, expecting = strings.CutSuffix(key.text, ",")
 			b.keys = append(b.keys, key)
 		}
 		p.at++

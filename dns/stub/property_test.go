@@ -13,7 +13,7 @@ func seeds() []string {
 		"", kubeadm, custom, strings.ReplaceAll(kubeadm, "\n", "\r\n"), strings.TrimSuffix(kubeadm, "\n"), byteOrderMark + kubeadm,
 		"# a comment\n", "example.org {\n  file \"db zone\" {\n    x \"a \\\" }\" # c\n  }\n}\n", "(s) {\n  log\n}\nexample.net:5353 dns://x {\n  import s # x\n}",
 		"import a/*\nimport b\n", "{$X}:53 {\n  whoami\n}\n", "a.org,\nb.org {\n  whoami\n}\n# quorate:begin shop 12\n# quorate:end shop\n",
-		". {\n  log\n}\n#quorate:begin\n", "x\r", ".:53 {\n}\n  # quorate:begin bank 0", "a#b c {\n}\n", ". {\r\n errors\r\n}",
+		". {\n  log\n}\n#quorate:begin\n", "x\r", ".:53 {\n}\n  # quorate:begin bank 0", "a , b, \"\" c {\n}\n", "a#b c {\n}\n", ". {\r\n errors\r\n}",
 	}
 }
 
