@@ -111,7 +111,7 @@ test-containers: build ## run the tests that need real nodes and containers, in 
 	$(SANDBOX) build --containers; \
 	tools="$$($(SANDBOX) build --containers --print-path)"; \
 	export QUORATE_SANDBOX=$(SANDBOX) QUORATE_COREDNS="$$tools/coredns" QUORATE_KUBECTL="$$tools/kubectl" QUORATE_CONTAINERS=1; \
-	$(GOTESTSUM) --post-run-command '$(RECORD) forwarder all' -- -count 1 -run '^TestForwarder' ./dns/serve; \
+	$(GOTESTSUM) --post-run-command '$(RECORD) forwarder all' -- -count 1 -run '^TestForwarder|InCoreDNS$$|(Are|Is)Real$$' ./dns/serve ./dns/stub; \
 	$(GOTESTSUM) --post-run-command '$(RECORD) containers all' -- -count 1 -timeout 30m ./cmd/internal/e2e/containers; \
 	cd cmd/sandbox; \
 	$(GOTESTSUM) --post-run-command '$(RECORD) containers/sandbox all' -- -count 1 -timeout 20m -run '^TestContainers' .

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/go-multierror"
@@ -44,6 +46,8 @@ type authorityValues struct {
 	Name, Cluster, Namespace, Zone          string
 	Object                                  string // the name of every object
 	Record, Credentials                     string // the names of the record and of the Secret
+	PodAccount, PriorityClass               string
+	APIPorts                                []int // of all API servers; none: they are not known
 	CredentialsDir, Component               string
 	Image, Forwarder                        string
 	DNSServers, Families                    []string // the Service's addresses, and the family of each
@@ -92,6 +96,7 @@ func newAuthorityValues(files map[string][]byte, t *regions.Topology, c regions.
 		Header: baseHeader(t), Name: t.Metadata.Name, Cluster: c.Name, Namespace: c.Namespace, Zone: zoneName(t),
 		Object: regions.AuthorityName(t.Metadata.Name), Record: regions.RecordName(t.Metadata.Name),
 		Credentials: regions.CredentialsName(t.Metadata.Name), CredentialsDir: regions.CredentialsDir, Component: regions.AuthorityComponent,
+		PodAccount: regions.AuthorityPodAccount(t.Metadata.Name), PriorityClass: in.PriorityClassName, APIPorts: apiPorts(t),
 		Image: in.Image, Forwarder: in.Forwarder, DNSServers: c.DNSServers, PodCIDRs: c.PodCIDRs, Services: services,
 		Port: regions.AuthorityPort, DNSPort: authorityDNSPort, HealthPort: authorityHealthPort,
 		ForwarderHealthPort: forwarderHealthPort, ForwarderReadyPort: forwarderReadyPort,
@@ -105,6 +110,24 @@ func newAuthorityValues(files map[string][]byte, t *regions.Topology, c regions.
 		v.Families = append(v.Families, family)
 	}
 	return v, nil
+}
+
+// apiPorts are the ports at which the API servers of all clusters are reached, sorted; none where the
+// topology does not say so of every cluster. Behind a Service the usual ones are added, since a policy sees the
+// address behind it.
+func apiPorts(t *regions.Topology) []int {
+	ports := []int{443, 6443}
+	for _, c := range t.OrderedClusters() {
+		server, err := url.Parse(c.APIServer)
+		if err != nil || c.APIServer == "" {
+			return nil
+		}
+		if port, err := strconv.Atoi(server.Port()); err == nil {
+			ports = append(ports, port)
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
 }
 
 // ipFamily is the family of an address, as a Service names it.

@@ -28,7 +28,7 @@ func TestOverlayBringsTheAuthority(t *testing.T) {
 			t.Fatal(err)
 		}
 		documents := strings.Split(string(alone), "---\n")
-		if len(documents) != 7 {
+		if len(documents) != 11 {
 			t.Errorf("%s: %d objects", o.Cluster, len(documents))
 		}
 		for _, document := range documents {
@@ -52,7 +52,11 @@ func authorityOf(t testing.TB, top *regions.Topology, cluster string) map[string
 	out := map[string]map[string]any{}
 	for _, o := range built(t, top, cluster) {
 		if at(o, "metadata", "labels", "app.kubernetes.io/component") == regions.AuthorityComponent {
-			out[o["kind"].(string)] = o
+			key := o["kind"].(string)
+			if at(o, "metadata", "name") == regions.AuthorityPodAccount(top.Metadata.Name) {
+				key = "the pods' " + key
+			}
+			out[key] = o
 		}
 	}
 	return out
@@ -61,7 +65,7 @@ func authorityOf(t testing.TB, top *regions.Topology, cluster string) map[string
 // TestAuthorityObjects: every object is found by name and label, in the deployment's namespace.
 func TestAuthorityObjects(t *testing.T) {
 	objects := authorityOf(t, topology(t, "inside"), "osl1")
-	for _, kind := range []string{"ConfigMap", "Deployment", "PodDisruptionBudget", "Role", "RoleBinding", "Service", "ServiceAccount"} {
+	for _, kind := range []string{"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Role", "RoleBinding", "Service", "ServiceAccount"} {
 		o := objects[kind]
 		want(t, kind+" name", at(o, "metadata", "name"), authorityOfOn)
 		want(t, kind+" namespace", at(o, "metadata", "namespace"), "0x10")
@@ -77,15 +81,25 @@ func TestAuthorityObjects(t *testing.T) {
 	want(t, "policy", at(service, "spec", "ipFamilyPolicy"), "RequireDualStack")
 	want(t, "whom it selects", at(service, "spec", "selector"), at(objects["Deployment"], "spec", "selector", "matchLabels"))
 	want(t, "whom the budget covers", at(objects["PodDisruptionBudget"], "spec", "selector"), at(objects["Deployment"], "spec", "selector"))
-	want(t, "subject", first(at(objects["RoleBinding"], "subjects")), map[string]any{"kind": "ServiceAccount", "name": authorityOfOn, "namespace": "0x10"})
+	watcher := map[string]any{"kind": "ServiceAccount", "name": authorityOfOn, "namespace": "0x10"}
+	pods := map[string]any{"kind": "ServiceAccount", "name": authorityOfOn + "-pod", "namespace": "0x10"}
+	want(t, "who watches", at(objects["RoleBinding"], "subjects"), []any{watcher, pods})
+	want(t, "who keeps tokens", at(objects["the pods' RoleBinding"], "subjects"), []any{pods})
+	want(t, "which role", at(objects["the pods' RoleBinding"], "roleRef", "name"), authorityOfOn+"-pod")
+	want(t, "who the pods are", at(objects["Deployment"], "spec", "template", "spec", "serviceAccountName"), authorityOfOn+"-pod")
 }
 
-// TestAuthorityMayDoNoMore than read the EndpointSlices and the one record.
+// TestAuthorityMayDoNoMore than read the EndpointSlices and the one record, and renew its own tokens. What leaves
+// the cluster as a token may not touch a Secret.
 func TestAuthorityMayDoNoMore(t *testing.T) {
 	reading := []any{"get", "list", "watch"}
 	want(t, "rules", at(authorityOf(t, topology(t, "inside"), "par1")["Role"], "rules"), []any{
 		map[string]any{"apiGroups": []any{"discovery.k8s.io"}, "resources": []any{"endpointslices"}, "verbs": reading},
 		map[string]any{"apiGroups": []any{""}, "resources": []any{"configmaps"}, "resourceNames": []any{regions.RecordName("on")}, "verbs": reading},
+		map[string]any{"apiGroups": []any{""}, "resources": []any{"serviceaccounts/token"}, "resourceNames": []any{authorityOfOn}, "verbs": []any{"create"}},
+	})
+	want(t, "the pods' rules", at(authorityOf(t, topology(t, "inside"), "par1")["the pods' Role"], "rules"), []any{
+		map[string]any{"apiGroups": []any{""}, "resources": []any{"secrets"}, "resourceNames": []any{regions.CredentialsName("on")}, "verbs": []any{"get", "patch"}},
 	})
 }
 

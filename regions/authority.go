@@ -48,6 +48,10 @@ func (t *Topology) PodNameServers(c Cluster) []string {
 // ServiceAccount and its Deployment among them.
 func AuthorityName(deployment string) string { return "quorate-dns-" + deployment }
 
+// AuthorityPodAccount is the name of the ServiceAccount of the authority's pods, which may do
+// more in their own cluster than whoever watches it from another one.
+func AuthorityPodAccount(deployment string) string { return AuthorityName(deployment) + "-pod" }
+
 // CredentialsName is the name of the Secret that lets the authority of one cluster watch
 // the others.
 func CredentialsName(deployment string) string { return AuthorityName(deployment) + "-credentials" }

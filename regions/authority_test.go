@@ -31,6 +31,7 @@ func authorityCases() []invalidCase {
 		{code: codeImageNotPinned, old: listen, new: in("image: q, forwarder: coredns:1")},
 		{code: codeImageNotPinned, old: listen, new: in("image: q:1, forwarder: coredns:latest")},
 		{code: codeUnknownValue, old: listen, new: in(images + ", podDNS: stub")},
+		{code: codeInvalidPriorityClass, old: listen, new: in(images + ", priorityClassName: High")},
 		{code: codeMissingDNSServer, old: listen, new: in(images), line: 40},
 		{code: codeMissingPodCIDRs, old: listen, new: in(images), line: 33},
 		{code: codeInvalidCIDR, old: servers, new: with("podCIDRs: [10.1.0.0]")},

@@ -14,6 +14,7 @@ func settingCodes() []CodeDoc {
 		{codeImageNotPinned, SeverityWarning, "an image has no tag, or the tag latest: what runs would depend on when it was pulled"},
 		{codeMissingStorageSize, SeverityError, "the profile needs storage.size"},
 		{codeMissingStorageClass, SeverityError, "the profile needs storage.className: a cluster's default class may change or differ"},
+		{codeInvalidPriorityClass, SeverityError, "priorityClassName is not a DNS name"},
 		{codeInvalidStorageClass, SeverityError, "storage.className is not a DNS name"},
 		{codeInvalidQuantity, SeverityError, "a value is not a Kubernetes quantity above zero"},
 		{codeMissingRequests, SeverityWarning, "the database asks for no cpu or no memory, so nothing is reserved for it"},

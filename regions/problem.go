@@ -2,6 +2,7 @@ package regions
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -52,6 +53,13 @@ func (ps Problems) Warnings() Problems { return ps.with(SeverityWarning) }
 
 // Notes are no faults: they state what Parse computed, such as a promise that was not written.
 func (ps Problems) Notes() Problems { return ps.with(SeverityNote) }
+
+// OnlyUnknownFields tells that nothing is wrong but fields that are not known: a later version may have
+// written them. The rest of the topology is whole.
+func (ps Problems) OnlyUnknownFields() bool {
+	errs := ps.Errors()
+	return len(errs) > 0 && !slices.ContainsFunc(errs, func(p Problem) bool { return p.Code != codeUnknownField })
+}
 
 func (ps Problems) with(s Severity) Problems {
 	var out Problems

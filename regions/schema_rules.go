@@ -78,14 +78,15 @@ func promiseRules() map[string]func(*schema) {
 func dnsRules() map[string]func(*schema) {
 	const serve = "spec.dns.publish[].serve"
 	return map[string]func(*schema){
-		"spec.dns.zone":             func(s *schema) { s.Pattern, s.MaxLength = patternDNSName, maxDNSName },
-		"spec.dns.ttl":              lasting(defaultTTL),
-		"spec.dns.publish[]":        func(s *schema) { s.MinProperties, s.MaxProperties = 1, 1 },
-		"spec.dns.authorities[]":    pattern(patternHostPort, "10.96.0.53:53"),
-		serve:                       func(s *schema) { s.MinProperties = 1 },
-		serve + ".listen":           pattern(patternHostPort, "0.0.0.0:53"),
-		serve + ".inCluster":        func(s *schema) { s.Required = []string{"image", "forwarder"} },
-		serve + ".inCluster.podDNS": word(podDNSConfig, podDNSWays()),
+		"spec.dns.zone":                        func(s *schema) { s.Pattern, s.MaxLength = patternDNSName, maxDNSName },
+		"spec.dns.ttl":                         lasting(defaultTTL),
+		"spec.dns.publish[]":                   func(s *schema) { s.MinProperties, s.MaxProperties = 1, 1 },
+		"spec.dns.authorities[]":               pattern(patternHostPort, "10.96.0.53:53"),
+		serve:                                  func(s *schema) { s.MinProperties = 1 },
+		serve + ".listen":                      pattern(patternHostPort, "0.0.0.0:53"),
+		serve + ".inCluster":                   func(s *schema) { s.Required = []string{"image", "forwarder"} },
+		serve + ".inCluster.podDNS":            word(podDNSConfig, podDNSWays()),
+		serve + ".inCluster.priorityClassName": func(s *schema) { s.Pattern, s.MaxLength = patternDNSName, maxDNSName },
 	}
 }
 

@@ -129,6 +129,9 @@ type InClusterServe struct {
 	// PodDNS is how the database's pods get there: dnsConfig (the default), by a dnsConfig of
 	// their own, or stubDomain, by the cluster's DNS, which the user makes forward the zone.
 	PodDNS string `yaml:"podDNS,omitempty" json:"podDNS,omitempty"`
+	// PriorityClassName is the PriorityClass of the authority's pods, which every cluster must have;
+	// empty: the cluster's default.
+	PriorityClassName string `yaml:"priorityClassName,omitempty" json:"priorityClassName,omitempty"`
 }
 
 // RFC2136Publisher updates an existing primary by DNS UPDATE (RFC 2136).

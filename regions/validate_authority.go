@@ -45,6 +45,9 @@ func (c *checker) inCluster(path string, in InClusterServe) {
 		c.image(at, image.value)
 	}
 	c.mode(path+".podDNS", in.PodDNS, podDNSWays(), podDNSWays()...)
+	if at := path + ".priorityClassName"; (in.PriorityClassName != "" || c.written(at)) && len(validation.IsDNS1123Subdomain(in.PriorityClassName)) > 0 {
+		c.errorf(at, codeInvalidPriorityClass, "use the name as kubectl get priorityclass prints it", "%q is not the name of a PriorityClass", shorten(in.PriorityClassName))
+	}
 	// A Service's name is a label (RFC 1035), and the authority's is longer than the deployment's.
 	if name := AuthorityName(c.t.Metadata.Name); len(name) > validation.DNS1035LabelMaxLength {
 		c.errorf("metadata.name", codeNameTooLong, fmt.Sprintf("use at most %d characters", validation.DNS1035LabelMaxLength-len(AuthorityName(""))),

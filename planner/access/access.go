@@ -11,7 +11,7 @@ import (
 // Mode is a use of quorate.
 type Mode string
 
-// The modes, each with all rights of the one before it, except Preflight, Probe and DNSServe.
+// The modes, each with all rights of the one before it, except Preflight, Probe, DNSServe and DNSStub.
 const (
 	ReadOnly  Mode = "read-only" // status, and plan without dry runs: nothing but reading
 	Plan      Mode = "plan"      // plan with server-side dry runs, which the API server authorizes as the writes that they try
@@ -19,10 +19,11 @@ const (
 	Preflight Mode = "preflight" // the checks before an installation, which look at the whole cluster
 	Probe     Mode = "probe"     // those checks, and a look at the network from inside pods
 	DNSServe  Mode = "dns-serve" // dns serve outside the clusters
+	DNSStub   Mode = "dns-stub"  // dns stub, which writes to the cluster's own DNS
 )
 
 // Modes are all modes, in the order of what they may do.
-func Modes() []Mode { return []Mode{ReadOnly, Plan, Apply, Preflight, Probe, DNSServe} }
+func Modes() []Mode { return []Mode{ReadOnly, Plan, Apply, Preflight, Probe, DNSServe, DNSStub} }
 
 // Site is a deployment's part in one cluster.
 type Site struct {
@@ -62,6 +63,9 @@ func Needs(mode Mode, s Site) []Need {
 	case DNSServe:
 		b.state()
 		b.slices()
+	case DNSStub:
+		b.state()
+		b.clusterDNS()
 	case Preflight:
 		b.state()
 		b.ground()

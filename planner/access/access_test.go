@@ -47,6 +47,13 @@ func TestNeeds(t *testing.T) {
 		{APIVersion: "v1", Kind: "Service", Namespace: "bank", Name: "old"}, {APIVersion: "apps/v1", Kind: "StatefulSet", Namespace: "bank", Name: "old"},
 	}
 	inside.Inside, inside.Serves, inside.Execs = true, false, false
+	keeping := site()
+	keeper := object("rbac.authorization.k8s.io/v1", "Role", "bank", "keeper")
+	keeper["rules"] = []any{
+		map[string]any{"apiGroups": []any{""}, "resources": []any{"secrets"}, "resourceNames": []any{"quorate-dns-bank-credentials"}, "verbs": []any{"get", "patch"}},
+		map[string]any{"apiGroups": []any{""}, "resources": []any{"serviceaccounts/token"}, "resourceNames": []any{"quorate-dns-bank"}, "verbs": []any{"create"}},
+	}
+	keeping.Objects = append(keeping.Objects, keeper)
 	for name, test := range map[string]struct {
 		mode       Mode
 		site       Site
@@ -68,6 +75,14 @@ func TestNeeds(t *testing.T) {
 		}, []string{"create pods/exec in namespace bank", "watch endpointslices.discovery.k8s.io in namespace bank"}},
 		"plan":      {Plan, site(), []string{"patch statefulsets.apps bank in namespace bank"}, []string{"delete pods in namespace bank", "create leases.coordination.k8s.io in namespace bank", "delete poddisruptionbudgets.policy bank in namespace bank"}},
 		"preflight": {Preflight, site(), []string{"list storageclasses.storage.k8s.io in the whole cluster", "list resourcequotas in namespace bank"}, []string{"get statefulsets.apps bank in namespace bank"}},
+		"a plan of an authority inside": {Plan, keeping, []string{"patch roles.rbac.authorization.k8s.io keeper in namespace bank"}, []string{
+			"create serviceaccounts/token quorate-dns-bank in namespace bank", "patch secrets quorate-dns-bank-credentials in namespace bank",
+		}},
+		"its apply": {Apply, keeping, []string{"patch secrets quorate-dns-bank-credentials in namespace bank"}, nil},
+		"dns stub": {DNSStub, site(), []string{
+			"update configmaps coredns in namespace kube-system", "update configmaps coredns-custom in namespace kube-system",
+			"update configmaps kube-dns in namespace kube-system", "get services kube-dns in namespace kube-system",
+		}, []string{"update configmaps in namespace kube-system", "patch statefulsets.apps bank in namespace bank"}},
 		"dns serve": {DNSServe, site(), []string{"watch endpointslices.discovery.k8s.io in namespace bank"}, []string{"get statefulsets.apps bank in namespace bank"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,6 +75,16 @@ func (b *needs) slices() {
 	b.here("the addresses behind the names", discovery, "endpointslices", "", "list", "watch")
 }
 
+// clusterDNS: the configuration of the cluster's own DNS (regions/kube/configmap.go).
+func (b *needs) clusterDNS() {
+	why := "the cluster's own DNS, in which the entry is written"
+	for _, name := range []string{"coredns", "coredns-custom", "kube-dns"} {
+		b.add(why, false, core, "configmaps", systemNamespace, name, "get", "update")
+	}
+	b.add("coredns-custom or kube-dns, where there is none yet (a create cannot be narrowed to a name)", true, core, "configmaps", systemNamespace, "", "create")
+	b.add("the address of the cluster's own DNS, so that an entry does not lead back to it", false, core, "services", systemNamespace, "kube-dns", "get")
+}
+
 // ground: what the cluster offers (regions/kube/ground.go).
 func (b *needs) ground() {
 	b.add("the StorageClasses", true, "storage.k8s.io", "storageclasses", "", "", "list")
@@ -114,7 +124,7 @@ func (b *needs) write(removes bool) {
 		return []string{"create", "patch"}
 	})
 	for _, o := range b.site.Objects {
-		b.granted(o)
+		b.granted(o, removes)
 	}
 	if !removes {
 		return
@@ -156,8 +166,9 @@ func (b *needs) objects(verbs func(place) []string) {
 	}
 }
 
-// granted: who makes a Role must hold what it grants (kubernetes.io, "Privilege escalation prevention").
-func (b *needs) granted(object map[string]any) {
+// granted: who makes a Role must hold what it grants (kubernetes.io, "Privilege escalation prevention"). A dry run of the
+// authority's Roles would take tokens and a Secret that no planner should have: that one is done without.
+func (b *needs) granted(object map[string]any, makes bool) {
 	ref := refOf(object)
 	if !strings.HasPrefix(ref.APIVersion, rbac+"/") || ref.Kind != "Role" && ref.Kind != "ClusterRole" {
 		return
@@ -168,6 +179,9 @@ func (b *needs) granted(object map[string]any) {
 		rule, _ := r.(map[string]any)
 		for _, group := range texts(rule["apiGroups"]) {
 			for _, resource := range texts(rule["resources"]) {
+				if !makes && group == core && (resource == "secrets" || resource == "serviceaccounts/token") {
+					continue
+				}
 				for _, name := range namesOrAny(texts(rule["resourceNames"])) {
 					b.add(why, false, group, resource, ref.Namespace, name, texts(rule["verbs"])...)
 				}

@@ -46,17 +46,27 @@ func (c *Cluster) Grant(ctx context.Context, scope Scope, endpoint Endpoint) (Gr
 	if err != nil {
 		return Grant{}, err
 	}
-	seconds := int64(tokenLifetime / time.Second)
-	var answer *authenticationv1.TokenRequest
-	err = c.request(ctx, attempt, func(ctx context.Context) (err error) {
-		answer, err = c.clientset.CoreV1().ServiceAccounts(scope.Namespace).CreateToken(ctx, name,
-			&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}, metav1.CreateOptions{})
-		return err
-	})
+	g, err := c.requestToken(ctx, scope.Namespace, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return Grant{}, fmt.Errorf("%w (apply the overlay of %s first: it brings the ServiceAccount)", err, c.name)
 	case err != nil:
+		return Grant{}, err
+	}
+	g.Cluster, g.Account, g.endpoint = c.name, account, endpoint
+	return g, nil
+}
+
+// requestToken asks this cluster for a token of a ServiceAccount.
+func (c *Cluster) requestToken(ctx context.Context, namespace, name string) (Grant, error) {
+	seconds := int64(tokenLifetime / time.Second)
+	var answer *authenticationv1.TokenRequest
+	err := c.request(ctx, fmt.Sprintf("request a token of ServiceAccount/%s/%s", namespace, name), func(ctx context.Context) (err error) {
+		answer, err = c.clientset.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name,
+			&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil {
 		return Grant{}, err
 	}
 	expires := answer.Status.ExpirationTimestamp.Time
@@ -64,8 +74,7 @@ func (c *Cluster) Grant(ctx context.Context, scope Scope, endpoint Endpoint) (Gr
 		seconds = *answer.Spec.ExpirationSeconds
 	}
 	return Grant{
-		Cluster: c.name, Account: account, Issued: expires.Add(-time.Duration(seconds) * time.Second), Expires: expires,
-		endpoint: endpoint, sealed: &sealed{[]byte(answer.Status.Token)},
+		Issued: expires.Add(-time.Duration(seconds) * time.Second), Expires: expires, sealed: &sealed{[]byte(answer.Status.Token)},
 	}, nil
 }
 
@@ -95,6 +104,11 @@ func (c *Cluster) storeGrants(ctx context.Context, scope Scope, grants []Grant) 
 	if err != nil {
 		return err
 	}
+	return c.putCredentials(ctx, scope, held, grants)
+}
+
+// putCredentials writes grants beside what was read, unless that has changed since (ErrChanged).
+func (c *Cluster) putCredentials(ctx context.Context, scope Scope, held *credentials, grants []Grant) error {
 	held.take(*scope.Authority, grants)
 	object, err := held.object(scope)
 	if err != nil {

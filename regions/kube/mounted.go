@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -33,6 +34,8 @@ type Mounted struct {
 
 	mu   sync.Mutex
 	ways map[string]*way
+
+	renewed renewed
 }
 
 // way is the present way into one cluster.
@@ -76,6 +79,7 @@ func (m *Mounted) Cluster(name string) (*Cluster, <-chan struct{}, error) {
 }
 
 func (m *Mounted) look() {
+	m.followFiles()
 	config, err := m.read()
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -140,7 +144,7 @@ func (m *Mounted) entryOf(config *clientcmdapi.Config, name string) (*entry, err
 		return nil, errors.New("the kubeconfig has no context of that name")
 	}
 	server := config.Clusters[named.Cluster]
-	token := filepath.Join(m.dir, regions.CredentialsToken(name))
+	token := m.tokenFile(name)
 	if info, err := os.Stat(token); err != nil || info.Size() == 0 {
 		return nil, fmt.Errorf("there is no token in %s", filepath.Base(token))
 	}
@@ -162,5 +166,6 @@ func (m *Mounted) open(name string, e *entry) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return bearer{next, &m.renewed, name} })
 	return watchful(config, name, m.opts)
 }

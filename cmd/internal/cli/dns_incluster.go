@@ -59,11 +59,10 @@ type insider struct {
 
 // dnsServeInCluster serves until it is interrupted.
 func (a *app) dnsServeInCluster(ctx context.Context, o inClusterOptions) error {
-	read, err := a.declare(ctx)
+	t, err := a.declareInside(ctx)
 	if err != nil {
 		return err
 	}
-	t := read.topology
 	if err := o.check(t); err != nil {
 		return advised{invalidInput{err}, "correct the flags, as `quorate dns serve --manifests` prints them"}
 	}
@@ -78,6 +77,7 @@ func (a *app) dnsServeInCluster(ctx context.Context, o inClusterOptions) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return in.server.Run(ctx) })
 	group.Go(func() error { listeners.mounted.Run(ctx); return nil })
+	group.Go(func() error { listeners.renewal.Run(ctx); return nil })
 	if listeners.health != nil {
 		group.Go(func() error { return serve.ServeHealth(ctx, listeners.health, in.ready) })
 	}
@@ -85,6 +85,22 @@ func (a *app) dnsServeInCluster(ctx context.Context, o inClusterOptions) error {
 		group.Go(func() error { in.followRecord(ctx, c); return nil })
 	}
 	return group.Wait()
+}
+
+// declareInside reads the topology as a later version may have rendered it: a field that is not known here says nothing
+// about names that this version could serve, and an authority that does not start serves none at all.
+func (a *app) declareInside(ctx context.Context) (*regions.Topology, error) {
+	read, err := a.declare(ctx)
+	if err == nil {
+		return read.topology, nil
+	}
+	if read.topology == nil || !read.problems.OnlyUnknownFields() {
+		return nil, err
+	}
+	for _, p := range read.problems.Errors() {
+		a.log.Warn("a field of the topology is not known to this version of quorate, and passed over; the image is older than what rendered it", "problem", p.String())
+	}
+	return read.topology, nil
 }
 
 func (o inClusterOptions) check(t *regions.Topology) error {

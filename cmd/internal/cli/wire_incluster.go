@@ -23,6 +23,7 @@ type insideListeners struct {
 	address string       // of the name server
 	health  net.Listener // nil: no probes
 	mounted *kube.Mounted
+	renewal *kube.Renewal // of the tokens in mounted
 }
 
 // insider makes the authority inside a cluster, and binds its addresses.
@@ -55,7 +56,25 @@ func (a *app) insider(ctx context.Context, t *regions.Topology, o inClusterOptio
 		}
 		return nil, insideListeners{}, fmt.Errorf("serve zone %s: %w", t.Spec.DNS.Zone, err)
 	}
-	return in, out, nil
+	out.renewal, err = a.renewal(t, o, ways, mounted)
+	return in, out, err
+}
+
+// renewal keeps the tokens of the mounted credentials alive.
+func (a *app) renewal(t *regions.Topology, o inClusterOptions, ways map[string]clusterWay, mounted *kube.Mounted) (*kube.Renewal, error) {
+	own, _, err := ways[o.cluster]()
+	if err != nil {
+		return nil, err
+	}
+	scope := kube.RenewalScope{Deployment: t.Metadata.Name, Namespaces: map[string]string{}, Now: a.now}
+	for _, c := range t.OrderedClusters() {
+		if c.Name == o.cluster {
+			scope.Namespace = c.Namespace
+			continue
+		}
+		scope.Namespaces[c.Name] = c.Namespace
+	}
+	return kube.NewRenewal(own, mounted, scope), nil
 }
 
 // ways are how each cluster is reached: its own by the pod's ServiceAccount, the others by

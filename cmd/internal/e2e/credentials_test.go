@@ -54,8 +54,12 @@ func (b *bank) tokens() []string {
 
 func (b *bank) credentials(cluster string) *corev1.Secret {
 	b.t.Helper()
-	name := regions.CredentialsName(b.settings.Name)
-	secret, err := b.sandbox.clients[cluster].CoreV1().Secrets(b.settings.Name).Get(b.t.Context(), name, metav1.GetOptions{})
+	return b.credentialsOf(cluster, b.settings.Name)
+}
+
+func (b *bank) credentialsOf(cluster, deployment string) *corev1.Secret {
+	b.t.Helper()
+	secret, err := b.sandbox.clients[cluster].CoreV1().Secrets(deployment).Get(b.t.Context(), regions.CredentialsName(deployment), metav1.GetOptions{})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -171,13 +171,19 @@ func (in *insider) record(cluster, database string) {
 // way is a kubeconfig with one cluster, opened by a token of the authority's ServiceAccount.
 func (in *insider) way(cluster, tokenFile string) *clientcmdapi.Config {
 	in.t.Helper()
+	return in.wayOf(regions.AuthorityName(in.name), cluster, tokenFile)
+}
+
+// wayOf is that of any ServiceAccount.
+func (in *insider) wayOf(account, cluster, tokenFile string) *clientcmdapi.Config {
+	in.t.Helper()
 	all, err := clientcmd.LoadFromFile(in.sandbox.kubeconfig)
 	if err != nil {
 		in.t.Fatal(err)
 	}
 	request := &authenticationv1.TokenRequest{}
 	accounts := in.sandbox.clients[cluster].CoreV1().ServiceAccounts(in.name)
-	token, err := accounts.CreateToken(in.t.Context(), regions.AuthorityName(in.name), request, metav1.CreateOptions{})
+	token, err := accounts.CreateToken(in.t.Context(), account, request, metav1.CreateOptions{})
 	if err != nil {
 		in.t.Fatal(err)
 	}
@@ -202,7 +208,7 @@ func (in *insider) way(cluster, tokenFile string) *clientcmdapi.Config {
 func (in *insider) run() {
 	in.t.Helper()
 	own := filepath.Join(in.dir, "own.kubeconfig")
-	if err := clientcmd.WriteToFile(*in.way("usw1", filepath.Join(in.dir, "own.token")), own); err != nil {
+	if err := clientcmd.WriteToFile(*in.wayOf(regions.AuthorityPodAccount(in.name), "usw1", filepath.Join(in.dir, "own.token")), own); err != nil {
 		in.t.Fatal(err)
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

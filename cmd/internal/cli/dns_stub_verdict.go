@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"quorate.dev/quorate/dns/stub"
+	"quorate.dev/quorate/planner"
+)
+
+// changing are the parts to be written.
+func (s stubParts) changing() []*stubPart {
+	var out []*stubPart
+	for _, p := range s.parts {
+		if p.silent == nil && p.edit.Changes() {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// refused is the error of parts that must not be written. The view has said why.
+func (s stubParts) refused() error {
+	var names []string
+	for _, p := range s.parts {
+		switch {
+		case p.silent != nil:
+		case p.flavour == stub.EKS && p.edit.Changes():
+			err := unsafePlan{fmt.Errorf("%s: the EKS add-on writes its Corefile itself, and would undo a change of it (nothing was changed)", p.name)}
+			return advised{err, "give what `quorate dns stub` prints to `aws eks update-addon --configuration-values`"}
+		case p.edit.Refusal != nil:
+			names = append(names, p.name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return advised{unsafePlan{fmt.Errorf("refused: the entry may not be written in %s (nothing was changed)", strings.Join(names, ", "))}, "see above why; --cluster chooses others"}
+}
+
+// unsettled is the error of clusters in which the entry does not stand as it should.
+func (s stubParts) unsettled() error {
+	var names []string
+	for _, p := range s.parts {
+		if p.silent == nil && p.edit.State != stub.Present {
+			names = append(names, p.name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return advised{fmt.Errorf("the entry does not stand as it should in %s", strings.Join(names, ", ")), "look at `quorate dns stub`, and write it with --apply"}
+}
+
+// next says what to do with what was shown.
+func (s stubParts) next(a *app, o stubOptions) {
+	verb := "written"
+	if o.remove {
+		verb = "taken out"
+	}
+	if len(s.changing()) > 0 && s.refused() == nil {
+		fmt.Fprintf(a.err, "nothing was changed; with --apply the entry is %s\n", verb)
+	}
+}
+
+// stubOffline prints a file with the entry of one cluster.
+func (a *app) stubOffline(ctx context.Context, o stubOptions) error {
+	if a.json() {
+		return advised{invalidInput{errors.New("--corefile and --values print the file")}, "leave --output json out"}
+	}
+	d, err := a.load(ctx)
+	if err != nil {
+		return err
+	}
+	wish, err := o.wish(d, planner.Slots(planner.Input{Topology: d.topology}))
+	if err != nil {
+		return err
+	}
+	names := wish.names()
+	if len(names) > 1 {
+		return advised{invalidInput{errors.New("a file is of one cluster")}, "name it with --cluster, one of " + strings.Join(names, ", ")}
+	}
+	entry, err := wish.entry(names[0])
+	if err != nil {
+		return err
+	}
+	edit, err := o.planFiles(ctx, wish, names[0], entry)
+	if err != nil {
+		return err
+	}
+	for _, note := range edit.Notes {
+		fmt.Fprintf(a.err, "note: %s\n", note)
+	}
+	if edit.Refusal != nil {
+		return advised{unsafePlan{fmt.Errorf("refused: %w", edit.Refusal)}, "change that, then run the same command again"}
+	}
+	if _, err := fmt.Fprint(a.out, edit.After); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	return nil
+}
+
+// planFiles plans the edit of the files that are named.
+func (o stubOptions) planFiles(ctx context.Context, wish stubWish, cluster string, entry stub.Entry) (stub.Edit, error) {
+	in := stub.Input{
+		Flavour: stub.Corefile, Entry: entry, Remove: o.remove, Force: o.force, Own: wish.servers[cluster],
+		Main: stub.Config{Object: cmp.Or(o.values, o.corefile), Data: map[string]string{}},
+	}
+	if o.values != "" {
+		in.Flavour = stub.EKS
+	}
+	for key, file := range map[string]string{stub.CorefileKey: o.corefile, stub.ValuesKey: o.values} {
+		if file == "" {
+			continue
+		}
+		data, err := readFile(ctx, file)
+		if err != nil {
+			return stub.Edit{}, err
+		}
+		in.Main.Data[key] = string(data)
+	}
+	edit, err := stub.Plan(in)
+	if err != nil {
+		return edit, invalidInput{err}
+	}
+	return edit, nil
+}
