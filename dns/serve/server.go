@@ -44,6 +44,8 @@ type Server struct {
 	slots     []regions.ReplicaID
 	listeners []*listener
 	running   bool
+	view      View
+	replaced  chan struct{} // closed when view is replaced
 }
 
 // New checks the configuration and makes a server that neither watches nor listens yet.
@@ -58,7 +60,9 @@ func New(c Config) (*Server, error) {
 	for _, source := range c.Sources {
 		s.watchers = append(s.watchers, newWatcher(source, c.Now, s.log, s.notify))
 	}
-	s.zone = NewZone(s.contents(), c.Now)
+	contents := s.contents()
+	s.zone = NewZone(contents, c.Now)
+	s.show(contents)
 	return s, nil
 }
 
@@ -102,7 +106,7 @@ func (s *Server) SetTopology(t *regions.Topology) error {
 		return err
 	}
 	s.topology = t
-	s.zone.Update(s.contents())
+	s.update()
 	return nil
 }
 
@@ -114,7 +118,7 @@ func (s *Server) SetSlots(slots []regions.ReplicaID) error {
 		return err
 	}
 	s.slots = slices.Clone(slots)
-	s.zone.Update(s.contents())
+	s.update()
 	return nil
 }
 
@@ -142,9 +146,17 @@ func (s *Server) follow(ctx context.Context) {
 func (s *Server) rebuild() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.zone.Update(s.contents()) {
+	if s.update() {
 		s.log.Debug("zone changed", "serial", s.zone.Serial(), "records", len(s.zone.Records()))
 	}
+}
+
+// update takes up what is known now and tells whether the records changed; the caller holds mu.
+func (s *Server) update() bool {
+	c := s.contents()
+	changed := s.zone.Update(c)
+	s.show(c)
+	return changed
 }
 
 // contents gathers what is known now; the caller holds mu, or is alone.

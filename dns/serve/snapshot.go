@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	mdns "github.com/miekg/dns"
 
@@ -31,6 +32,9 @@ type Contents struct {
 	Endpoints []dns.Endpoint
 	// Unread are the clusters that were never read: nothing is known of their names.
 	Unread []string
+	// Restored are the clusters that were not read yet and whose endpoints are those of the last
+	// known state, with the time when they were known.
+	Restored map[string]time.Time
 	// Server are the addresses of ns1.<zone>, where they are known.
 	Server []netip.Addr
 }
@@ -45,12 +49,13 @@ type node struct {
 
 // snapshot is one state of the zone; it is never changed once made.
 type snapshot struct {
-	origin  string // canonical
-	serial  uint32
-	records []dns.RecordSet
-	names   []string // that exist by declaration, sorted
-	nodes   map[string]*node
-	unread  []string // names at and below which nothing is known
+	origin   string // canonical
+	serial   uint32
+	records  []dns.RecordSet
+	declared []dns.Name
+	names    []string // that exist by declaration, sorted
+	nodes    map[string]*node
+	unread   []string // names at and below which nothing is known
 }
 
 // newSnapshot is complete but for its serial, which seal gives it.
@@ -61,7 +66,8 @@ func newSnapshot(c Contents) *snapshot {
 		records: dns.Desired(c.Topology, c.Slots, c.Endpoints),
 		nodes:   map[string]*node{},
 	}
-	for _, n := range dns.Names(c.Topology, c.Slots) {
+	s.declared = dns.Names(c.Topology, c.Slots)
+	for _, n := range s.declared {
 		s.names = append(s.names, n.Name)
 		s.node(n.Name).unknown = slices.ContainsFunc(n.Clusters(), func(cluster string) bool { return slices.Contains(c.Unread, cluster) })
 	}
