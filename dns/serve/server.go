@@ -26,6 +26,9 @@ type Config struct {
 	Sources []Source
 	// Addresses are those of this server, published as ns1.<zone>; empty where they are not known.
 	Addresses []netip.Addr
+	// Transfers say which secondaries may have the zone; nobody may by default.
+	Transfers Transfers
+	Limits    Limits
 	Now       func() time.Time
 	Log       *slog.Logger // nil: silence
 }
@@ -38,11 +41,18 @@ type Server struct {
 	watchers []*watcher
 	dirty    chan struct{} // holds one item while a source has news
 	address  []netip.Addr
+	now      func() time.Time
+
+	keys      keyring
+	limits    Limits
+	limiter   *limiter
+	transfers *transfers
 
 	mu        sync.Mutex // guards what follows, and the order of zone updates
 	topology  *regions.Topology
 	slots     []regions.ReplicaID
-	listeners []*listener
+	listeners []listener
+	counters  []*counters // of each listener
 	running   bool
 	view      View
 	replaced  chan struct{} // closed when view is replaced
@@ -53,7 +63,10 @@ func New(c Config) (*Server, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{log: c.Log, topology: c.Topology, slots: slices.Clone(c.Slots), address: slices.Clone(c.Addresses), dirty: make(chan struct{}, 1)}
+	s := &Server{
+		log: c.Log, now: c.Now, topology: c.Topology, slots: slices.Clone(c.Slots), address: slices.Clone(c.Addresses),
+		dirty: make(chan struct{}, 1), limits: c.Limits.filled(),
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -63,6 +76,9 @@ func New(c Config) (*Server, error) {
 	contents := s.contents()
 	s.zone = NewZone(contents, c.Now)
 	s.show(contents)
+	s.keys, _ = newKeyring(c.Transfers.Keys) // check made one, too
+	s.limiter = newLimiter(s.limits)
+	s.transfers = newTransfers(s.zone, c.Transfers, s.limits.Transfers)
 	return s, nil
 }
 
@@ -72,6 +88,9 @@ func (c Config) check() error {
 		problems = multierror.Append(problems, errors.New("name server: no clock was given"))
 	}
 	if err := checkTopology(c.Topology, c.Slots); err != nil {
+		problems = multierror.Append(problems, err)
+	}
+	if err := c.Transfers.check(); err != nil {
 		problems = multierror.Append(problems, err)
 	}
 	seen := map[string]bool{}

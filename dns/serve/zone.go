@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 // without a lock; Update replaces it whole.
 type Zone struct {
 	now     func() time.Time
+	seed    maphash.Seed
 	writing sync.Mutex
 	current atomic.Pointer[snapshot]
 }
@@ -19,7 +21,7 @@ type Zone struct {
 // NewZone is a zone with its first contents. The serial starts at now's Unix time and
 // never goes back, so that it stays monotonic over restarts.
 func NewZone(c Contents, now func() time.Time) *Zone {
-	z := &Zone{now: now}
+	z := &Zone{now: now, seed: maphash.MakeSeed()}
 	z.Update(c)
 	return z
 }
@@ -30,19 +32,28 @@ func (z *Zone) Update(c Contents) bool {
 	z.writing.Lock()
 	defer z.writing.Unlock()
 	old, next := z.current.Load(), newSnapshot(c)
-	changed := old == nil || !next.sameRecords(old)
+	if old != nil && next.sameAnswers(old) {
+		return false
+	}
 	serial := uint32(z.now().Unix()) //nolint:gosec // seconds modulo 2^32 are what serial arithmetic wants
+	changed := old == nil || !next.sameRecords(old)
 	switch {
 	case old != nil && changed:
 		serial = nextSerial(old.serial, z.now())
 	case old != nil:
 		serial = old.serial
 	}
-	z.current.Store(next.seal(serial))
+	next.serial = serial
+	if old != nil && changed {
+		next.history = remember(old.history, old, next)
+	} else if old != nil {
+		next.history = old.history
+	}
+	z.current.Store(next.seal(z.seed))
 	return changed
 }
 
-// Records are the address records served now, sorted by name and type.
+// Records are the records of the deployment served now, sorted by name and type.
 func (z *Zone) Records() []dns.RecordSet { return z.current.Load().records }
 
 // Serial is the serial of the SOA served now.
