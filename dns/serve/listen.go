@@ -44,6 +44,7 @@ func (s *Server) Listen(ctx context.Context, address string) (string, error) {
 		s.listeners = append(s.listeners, newPacketReader(s.answerer(), s.limiter, s.now, conn))
 	}
 	s.listeners = append(s.listeners, newStreams(s.answerer(), s.limits, s.transfers, stream))
+	s.bound = append(s.bound, addressOf(stream.Addr()))
 	return stream.Addr().String(), nil
 }
 
@@ -132,6 +133,12 @@ func (s *Server) Run(ctx context.Context) error {
 	watching.Go(func() { s.follow(ctx) })
 	for _, w := range s.watchers {
 		watching.Go(func() { w.run(ctx) })
+	}
+	for _, n := range s.notifiers {
+		watching.Go(func() { n.run(ctx) })
+	}
+	if s.state != nil {
+		watching.Go(func() { s.keep(ctx) })
 	}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {

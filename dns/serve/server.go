@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -29,8 +30,10 @@ type Config struct {
 	// Transfers say which secondaries may have the zone; nobody may by default.
 	Transfers Transfers
 	Limits    Limits
-	Now       func() time.Time
-	Log       *slog.Logger // nil: silence
+	// State keeps what is known over restarts; nil: nothing is kept.
+	State State
+	Now   func() time.Time
+	Log   *slog.Logger // nil: silence
 }
 
 // Server watches clusters and answers for their zone. Make it with New, give it
@@ -47,12 +50,17 @@ type Server struct {
 	limits    Limits
 	limiter   *limiter
 	transfers *transfers
+	notifiers []*notifier
+	state     State        // nil: nothing is kept
+	saved     atomic.Int64 // when the state was last kept, Unix time; 0: never
+	drift     atomic.Int64
 
 	mu        sync.Mutex // guards what follows, and the order of zone updates
 	topology  *regions.Topology
 	slots     []regions.ReplicaID
 	listeners []listener
-	counters  []*counters // of each listener
+	bound     []netip.Addr // what they listen on
+	counters  []*counters  // of each listener
 	running   bool
 	view      View
 	replaced  chan struct{} // closed when view is replaced
@@ -73,13 +81,33 @@ func New(c Config) (*Server, error) {
 	for _, source := range c.Sources {
 		s.watchers = append(s.watchers, newWatcher(source, c.Now, s.log, s.notify))
 	}
+	after := s.takeUp(c.State)
 	contents := s.contents()
-	s.zone = NewZone(contents, c.Now)
+	s.zone = newZone(contents, c.Now, after)
 	s.show(contents)
 	s.keys, _ = newKeyring(c.Transfers.Keys) // check made one, too
 	s.limiter = newLimiter(s.limits)
 	s.transfers = newTransfers(s.zone, c.Transfers, s.limits.Transfers)
+	for _, target := range c.Transfers.NotifyTo {
+		s.notifiers = append(s.notifiers, newNotifier(s, target))
+	}
 	return s, nil
+}
+
+// takeUp restores the last known state and tells which serial it served. What cannot be restored is logged, and is as if it was not there.
+func (s *Server) takeUp(state State) (after *uint32) {
+	if s.state = state; state == nil {
+		return nil
+	}
+	after, err := s.restore(context.Background())
+	if err != nil {
+		s.log.Error("the last known state cannot be taken up; names of clusters that are not read yet are answered with SERVFAIL", "error", err)
+	}
+	if _, foreign := errors.AsType[foreignState](err); foreign {
+		s.log.Error("the last known state is not written over, and nothing is kept: name another place for it, or remove it")
+		s.state = nil
+	}
+	return after
 }
 
 func (c Config) check() error {
@@ -183,9 +211,15 @@ func (s *Server) contents() Contents {
 	c := Contents{Topology: s.topology, Slots: s.slots, Server: s.address}
 	read := map[string]bool{}
 	for _, w := range s.watchers {
-		// Asked before the pods are taken: once it is true, they are complete.
-		read[w.source.Cluster] = w.isSynced()
-		c.Endpoints = append(c.Endpoints, w.endpoints()...)
+		pods, at, synced := w.lastKnown()
+		read[w.source.Cluster] = !at.IsZero()
+		if !at.IsZero() && !synced {
+			if c.Restored == nil {
+				c.Restored = map[string]time.Time{}
+			}
+			c.Restored[w.source.Cluster] = at
+		}
+		c.Endpoints = append(c.Endpoints, pods...)
 	}
 	for _, r := range s.topology.Spec.Regions {
 		for _, cluster := range r.Clusters {

@@ -20,9 +20,17 @@ type Zone struct {
 
 // NewZone is a zone with its first contents. The serial starts at now's Unix time and
 // never goes back, so that it stays monotonic over restarts.
-func NewZone(c Contents, now func() time.Time) *Zone {
+func NewZone(c Contents, now func() time.Time) *Zone { return newZone(c, now, nil) }
+
+// newZone begins with a serial after that of a former run, where it is known.
+func newZone(c Contents, now func() time.Time, after *uint32) *Zone {
 	z := &Zone{now: now, seed: maphash.MakeSeed()}
-	z.Update(c)
+	first := newSnapshot(c)
+	first.serial = uint32(now().Unix()) //nolint:gosec // seconds modulo 2^32 are what serial arithmetic wants
+	if after != nil {
+		first.serial = nextSerial(*after, now())
+	}
+	z.current.Store(first.seal(z.seed))
 	return z
 }
 
@@ -32,22 +40,14 @@ func (z *Zone) Update(c Contents) bool {
 	z.writing.Lock()
 	defer z.writing.Unlock()
 	old, next := z.current.Load(), newSnapshot(c)
-	if old != nil && next.sameAnswers(old) {
+	if next.sameAnswers(old) {
 		return false
 	}
-	serial := uint32(z.now().Unix()) //nolint:gosec // seconds modulo 2^32 are what serial arithmetic wants
-	changed := old == nil || !next.sameRecords(old)
-	switch {
-	case old != nil && changed:
-		serial = nextSerial(old.serial, z.now())
-	case old != nil:
-		serial = old.serial
-	}
-	next.serial = serial
-	if old != nil && changed {
+	changed := !next.sameRecords(old)
+	next.serial, next.history = old.serial, old.history
+	if changed {
+		next.serial = nextSerial(old.serial, z.now())
 		next.history = remember(old.history, old, next)
-	} else if old != nil {
-		next.history = old.history
 	}
 	z.current.Store(next.seal(z.seed))
 	return changed
