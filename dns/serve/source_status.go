@@ -11,13 +11,21 @@ type SourceStatus struct {
 	Cluster string
 	// Synced: the cluster was read whole at least once, so that its names are answered.
 	Synced bool
-	// LastContact is when its API server last answered or sent anything; zero if never.
+	// LastContact is when its API server last answered or sent anything to this process; zero if never.
 	LastContact time.Time
 	// Restored is when the pods that are served were known, where they are those of the last known state; else zero.
 	Restored time.Time
 	// Err is why it cannot be watched now, nil while it is.
 	Err  error
 	Pods int // with an address, as last known
+}
+
+// lastKnown is when the cluster last told anything; of another run, where it was not read yet; zero if never.
+func (s SourceStatus) lastKnown() time.Time {
+	if s.Synced {
+		return s.LastContact
+	}
+	return s.Restored
 }
 
 // lastKnown are the pods last known, when they were, the zero time where the cluster was never read, and whether it was
