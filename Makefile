@@ -73,7 +73,7 @@ container-binaries: build-sandbox ## build what the containers runtime needs, on
 .PHONY: test
 test: ## run all tests, the sandbox included (cc; at most 15 minutes on two cores once built)
 	@rm -f $(RESULTS); mkdir -p $(BIN); started=$$SECONDS; status=0; \
-	for stage in build sandbox-binaries test-unit test-integration test-containers; do \
+	for stage in build sandbox-binaries test-unit test-names test-integration test-containers; do \
 		echo "== $$stage"; began=$$SECONDS; \
 		$(MAKE) --no-print-directory $$stage || { status=$$?; echo "make $$stage failed" >> $(RESULTS); break; }; \
 		echo "== $$stage: done in $$((SECONDS - began))s"; \
@@ -99,6 +99,18 @@ test-integration: build sandbox-binaries ## run the tests that need real control
 	$(GOTESTSUM) --post-run-command '$(RECORD) integration all' -- -race -p 1 -parallel 6 -count 1 -timeout 20m $(INTEGRATION); \
 	cd cmd/sandbox; \
 	$(GOTESTSUM) --post-run-command '$(RECORD) integration/sandbox all' -- -race -count 1 -timeout 20m -run '^TestSandbox' .
+
+# Name servers of others, on loopback. Where they cannot be installed, that is one line and a skip by name; on CI it is a failure.
+.PHONY: test-names
+test-names: ## run the tests against BIND, Knot, PowerDNS, NSD and Unbound, and print what each of them does (cc; installs Debian packages where it may)
+	@mkdir -p $(BIN); .ci/packages names; \
+	if ! reason="$$(.ci/packages names --check 2>&1)"; then \
+		echo "skipped: the names stage: $$reason" | tee -a $(RESULTS); \
+		[ -z "$${CI:-}" ]; exit; \
+	fi; \
+	export QUORATE_NAMESERVERS=1 QUORATE_MATRIX=$(BIN)/matrix.txt; \
+	$(GOTESTSUM) --post-run-command '$(RECORD) names all' -- -count 1 -p 1 -parallel 4 -timeout 10m ./dns/rfc2136/... ./dns/dnstest/... ./dns/serve/... ./dns/sync/...; \
+	cat $(BIN)/matrix.txt
 
 # Where this machine cannot run real nodes, that is one line and a skip by name; on CI it is a failure.
 .PHONY: test-containers

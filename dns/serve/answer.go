@@ -1,12 +1,6 @@
 package serve
 
-import (
-	"slices"
-
-	mdns "github.com/miekg/dns"
-
-	"quorate.dev/quorate/dns"
-)
+import mdns "github.com/miekg/dns"
 
 // udpSize is the largest answer sent over UDP and the size we advertise: what
 // passes any path without fragments (DNS flag day 2020).
@@ -88,73 +82,70 @@ func typeRcode(qtype uint16) int {
 
 // resolve fills in the answer to one question about records.
 func (s *snapshot) resolve(reply *mdns.Msg, q mdns.Question) {
-	if !mdns.IsSubDomain(s.origin, q.Name) {
+	name, ok := appendName(nil, q.Name)
+	if !ok || !isBelow(lower(name), s.apex) {
 		reply.Rcode = mdns.RcodeRefused
 		return
 	}
-	name := dns.Canonical(q.Name)
-	if !s.known(name) {
+	found, exists := s.find(name)
+	if found.unknown() || !exists && s.isUnreadName(name) {
 		reply.Rcode = mdns.RcodeServerFailure
 		return
 	}
 	reply.Authoritative = true
-	n, exists := s.nodes[name]
 	if !exists {
 		reply.Rcode = mdns.RcodeNameError
-		reply.Ns = append(reply.Ns, s.soa())
+	}
+	asked, ok := found.lookup(q.Qtype)
+	if !ok {
+		reply.Ns = append(reply.Ns, s.soa(NegativeTTL))
 		return
 	}
-	rrs := n.lookup(q.Qtype)
-	if len(rrs) == 0 {
-		reply.Ns = append(reply.Ns, s.soa())
-		return
-	}
-	reply.Answer = ownedBy(q.Name, rrs)
+	// The owner is the name as it was asked, letter case included: resolvers check it against forgery ("0x20").
+	reply.Answer = asked.rrs(q.Name)
 	if q.Qtype == mdns.TypeNS {
 		reply.Extra = append(s.glue(), reply.Extra...)
 	}
 }
 
-// lookup is the set of a type; for ANY it is one of those that exist (RFC 8482 §4.1).
-func (n *node) lookup(qtype uint16) []mdns.RR {
-	if qtype != mdns.TypeANY {
-		return n.sets[qtype]
-	}
-	for _, t := range []uint16{mdns.TypeSOA, mdns.TypeA, mdns.TypeAAAA} {
-		if rrs := n.sets[t]; len(rrs) > 0 {
-			return rrs
+// lookup is the set of a type; for ANY it is the first of those that exist (RFC 8482 §4.1).
+func (e entry) lookup(qtype uint16) (set, bool) {
+	if qtype == mdns.TypeANY {
+		for s := range e.each() {
+			return s, true
 		}
 	}
-	return nil
+	return e.of(qtype)
 }
 
 // glue are the addresses of the zone's own name server.
 func (s *snapshot) glue() []mdns.RR {
-	sets := s.nodes[s.server()].sets
-	return slices.Concat(sets[mdns.TypeA], sets[mdns.TypeAAAA])
-}
-
-// ownedBy are copies of the records under the name as it was asked, letter case
-// included: resolvers check it against forgery ("0x20").
-func ownedBy(asked string, rrs []mdns.RR) []mdns.RR {
-	owned := make([]mdns.RR, len(rrs))
-	for i, rr := range rrs {
-		owned[i] = mdns.Copy(rr)
-		owned[i].Header().Name = asked
+	name, _ := appendName(nil, s.server())
+	server, _ := s.find(name)
+	var out []mdns.RR
+	for _, family := range []uint16{mdns.TypeA, mdns.TypeAAAA} {
+		if addresses, ok := server.of(family); ok {
+			out = append(out, addresses.rrs(s.server())...)
+		}
 	}
-	return owned
+	return out
 }
 
 // limit cuts a reply to what the client takes and sets TC where something was cut
 // (RFC 2181 §9, RFC 6891 §6.2.5).
 func limit(query, reply *mdns.Msg, transport Transport) {
-	size := mdns.MaxMsgSize
-	if transport == UDP {
-		size = mdns.MinMsgSize
-		if opt := query.IsEdns0(); opt != nil {
-			size = min(udpSize, max(size, int(opt.UDPSize())))
-		}
-	}
-	reply.Truncate(size)
+	reply.Truncate(sizeLimit(query, transport))
 	reply.Compress = true
+}
+
+// sizeLimit is how large a reply may be.
+func sizeLimit(query *mdns.Msg, transport Transport) int {
+	if transport == TCP {
+		return mdns.MaxMsgSize
+	}
+	opt := query.IsEdns0()
+	if opt == nil {
+		return mdns.MinMsgSize
+	}
+	return min(udpSize, max(mdns.MinMsgSize, int(opt.UDPSize())))
 }

@@ -121,7 +121,7 @@ func TestHealth(t *testing.T) {
 	ask := func(path string) string {
 		t.Helper()
 		recorder := httptest.NewRecorder()
-		serve.Health(func() error { return why }).ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		serve.Health(func() error { return why }, nil).ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		return http.StatusText(recorder.Code) + ": " + strings.TrimSpace(recorder.Body.String())
 	}
 	expect := func(path, want string) {
@@ -147,7 +147,7 @@ func TestServeHealth(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- serve.ServeHealth(ctx, listener, func() error { return nil }) }()
+	go func() { done <- serve.ServeHealth(ctx, listener, func() error { return nil }, nil) }()
 	response, err := http.Get("http://" + listener.Addr().String() + "/readyz")
 	if err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 const healthTimeout = 5 * time.Second
 
 // Health answers probes over HTTP: GET /livez with 200 while the process answers at all, GET
-// /readyz with 200 while ready gives nil, and else with 503 and the reason.
-func Health(ready func() error) http.Handler {
+// /readyz with 200 while ready gives nil, and else with 503 and the reason, and GET /metrics as metrics does, where it is not nil.
+func Health(ready func() error, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -24,6 +24,9 @@ func Health(ready func() error) http.Handler {
 		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
+	if metrics != nil {
+		mux.Handle("GET /metrics", metrics)
+	}
 	return mux
 }
 
@@ -37,9 +40,9 @@ func ListenHealth(ctx context.Context, address string) (net.Listener, error) {
 	return listener, nil
 }
 
-// ServeHealth answers probes on the listener until ctx is done, then closes it and returns nil.
-func ServeHealth(ctx context.Context, listener net.Listener, ready func() error) error {
-	server := &http.Server{Handler: Health(ready), ReadHeaderTimeout: healthTimeout}
+// ServeHealth answers probes, and with metrics where they are not nil, on the listener until ctx is done, then closes it and returns nil.
+func ServeHealth(ctx context.Context, listener net.Listener, ready func() error, metrics http.Handler) error {
+	server := &http.Server{Handler: Health(ready, metrics), ReadHeaderTimeout: healthTimeout}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("name server: probes on %s are not answered any more: %w", listener.Addr(), err)

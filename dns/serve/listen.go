@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
-	mdns "github.com/miekg/dns"
 )
 
 // portAttempts bounds the search for a port that is free for both UDP and TCP.
@@ -19,11 +19,13 @@ const portAttempts = 32
 // stopGrace is how long answers under way may take after the server was told to stop.
 const stopGrace = 2 * time.Second
 
-// listener is one socket with its protocol server.
-type listener struct {
-	address string // network and address, for messages
-	server  *mdns.Server
-	started chan struct{}
+// listener answers on one socket.
+type listener interface {
+	// serve answers until stop is called; an error where it cannot go on.
+	serve() error
+	// stop has serve end; answers under way may take until ctx ends.
+	stop(ctx context.Context) error
+	String() string
 }
 
 // Listen binds host:port for UDP and TCP and returns the address bound: with port 0 one
@@ -38,13 +40,22 @@ func (s *Server) Listen(ctx context.Context, address string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.listeners = append(s.listeners,
-		s.listener(UDP, &mdns.Server{PacketConn: packets}, packets.LocalAddr()),
-		s.listener(TCP, &mdns.Server{Listener: stream}, stream.Addr()))
-	return packets.LocalAddr().String(), nil
+	for _, conn := range packets {
+		s.listeners = append(s.listeners, newPacketReader(s.answerer(), s.limiter, s.now, conn))
+	}
+	s.listeners = append(s.listeners, newStreams(s.answerer(), s.limits, s.transfers, stream))
+	s.bound = append(s.bound, addressOf(stream.Addr()))
+	return stream.Addr().String(), nil
 }
 
-func bind(ctx context.Context, address string) (net.PacketConn, net.Listener, error) {
+// answerer makes what answers the queries of one reader; the caller holds mu.
+func (s *Server) answerer() answerer {
+	c := new(counters)
+	s.counters = append(s.counters, c)
+	return answerer{zone: s.zone, keys: s.keys, counters: c, log: s.log}
+}
+
+func bind(ctx context.Context, address string) ([]*net.UDPConn, net.Listener, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, nil, fmt.Errorf("name server: %q is no address to listen on, host:port is wanted, such as 127.0.0.1:5353: %w", address, err)
@@ -63,32 +74,50 @@ func bind(ctx context.Context, address string) (net.PacketConn, net.Listener, er
 	return nil, nil, fmt.Errorf("name server: cannot listen on %s: %w; choose another address with dns.publish.serve.listen, or one above port 1023 without root's rights", address, err)
 }
 
-func bindBoth(ctx context.Context, host, port string) (net.PacketConn, net.Listener, error) {
+func bindBoth(ctx context.Context, host, port string) ([]*net.UDPConn, net.Listener, error) {
 	var config net.ListenConfig
-	packets, err := config.ListenPacket(ctx, "udp", net.JoinHostPort(host, port))
+	stream, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, nil, err
 	}
-	if udp, ok := packets.LocalAddr().(*net.UDPAddr); ok {
-		port = strconv.Itoa(udp.Port)
+	if tcp, ok := stream.Addr().(*net.TCPAddr); ok {
+		port = strconv.Itoa(tcp.Port)
 	}
-	stream, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	packets, err := bindPackets(ctx, net.JoinHostPort(host, port))
 	if err != nil {
-		return nil, nil, errors.Join(err, packets.Close())
+		return nil, nil, errors.Join(err, stream.Close())
 	}
 	return packets, stream, nil
 }
 
-func (s *Server) listener(transport Transport, server *mdns.Server, address net.Addr) *listener {
-	l := &listener{address: address.Network() + " " + address.String(), server: server, started: make(chan struct{})}
-	server.UDPSize = udpSize
-	server.NotifyStartedFunc = func() { close(l.started) }
-	server.Handler = mdns.HandlerFunc(func(w mdns.ResponseWriter, query *mdns.Msg) {
-		if err := w.WriteMsg(s.zone.Answer(query, transport)); err != nil {
-			s.log.Debug("an answer could not be sent", "to", w.RemoteAddr(), "error", err)
+// bindPackets binds as many UDP sockets to one address as there are processors, where the system spreads queries over them.
+func bindPackets(ctx context.Context, address string) ([]*net.UDPConn, error) {
+	config := net.ListenConfig{Control: shared}
+	count := 1
+	if sharesPorts {
+		count = runtime.GOMAXPROCS(0)
+	}
+	var out []*net.UDPConn
+	for range count {
+		conn, err := config.ListenPacket(ctx, "udp", address)
+		if err != nil {
+			return nil, errors.Join(err, closePackets(out))
 		}
-	})
-	return l
+		udp, ok := conn.(*net.UDPConn)
+		if !ok {
+			return nil, errors.Join(fmt.Errorf("%s is no UDP address", address), conn.Close(), closePackets(out))
+		}
+		out = append(out, udp)
+	}
+	return out, nil
+}
+
+func closePackets(conns []*net.UDPConn) error {
+	var problems *multierror.Error
+	for _, conn := range conns {
+		problems = multierror.Append(problems, conn.Close())
+	}
+	return problems.ErrorOrNil()
 }
 
 // Run watches the sources and answers queries until ctx is done, then stops both and
@@ -105,6 +134,12 @@ func (s *Server) Run(ctx context.Context) error {
 	for _, w := range s.watchers {
 		watching.Go(func() { w.run(ctx) })
 	}
+	for _, n := range s.notifiers {
+		watching.Go(func() { n.run(ctx) })
+	}
+	if s.state != nil {
+		watching.Go(func() { s.keep(ctx) })
+	}
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { failed <- l.serve() }()
@@ -117,7 +152,8 @@ func (s *Server) Run(ctx context.Context) error {
 		ended++
 	}
 	cancel()
-	stopErr := stop(ctx, listeners)
+	release, stopErr := stop(ctx, listeners)
+	defer release()
 	for ; ended < len(listeners); ended++ {
 		err = firstOf(err, <-failed)
 	}
@@ -132,7 +168,7 @@ func firstOf(first, second error) error {
 	return second
 }
 
-func (s *Server) start() ([]*listener, error) {
+func (s *Server) start() ([]listener, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running {
@@ -142,28 +178,15 @@ func (s *Server) start() ([]*listener, error) {
 	return s.listeners, nil
 }
 
-// serve answers on one socket until it is shut down.
-func (l *listener) serve() error {
-	if err := l.server.ActivateAndServe(); err != nil {
-		return fmt.Errorf("name server: %s stopped answering: %w", l.address, err)
-	}
-	return nil
-}
-
 // stop shuts listeners down, giving answers under way a moment; ctx is done already
 // and lends its values only.
-func stop(ctx context.Context, listeners []*listener) error {
+func stop(ctx context.Context, listeners []listener) (context.CancelFunc, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-	defer cancel()
 	var problems *multierror.Error
 	for _, l := range listeners {
-		select {
-		case <-l.started: // shutting down what has not started would be lost
-		case <-ctx.Done():
-		}
-		if err := l.server.ShutdownContext(ctx); err != nil {
-			problems = multierror.Append(problems, fmt.Errorf("name server: stopping %s: %w", l.address, err))
+		if err := l.stop(ctx); err != nil {
+			problems = multierror.Append(problems, fmt.Errorf("name server: stopping %s: %w", l, err))
 		}
 	}
-	return problems.ErrorOrNil()
+	return cancel, problems.ErrorOrNil()
 }

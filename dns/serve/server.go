@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -26,8 +27,13 @@ type Config struct {
 	Sources []Source
 	// Addresses are those of this server, published as ns1.<zone>; empty where they are not known.
 	Addresses []netip.Addr
-	Now       func() time.Time
-	Log       *slog.Logger // nil: silence
+	// Transfers say which secondaries may have the zone; nobody may by default.
+	Transfers Transfers
+	Limits    Limits
+	// State keeps what is known over restarts; nil: nothing is kept.
+	State State
+	Now   func() time.Time
+	Log   *slog.Logger // nil: silence
 }
 
 // Server watches clusters and answers for their zone. Make it with New, give it
@@ -38,12 +44,26 @@ type Server struct {
 	watchers []*watcher
 	dirty    chan struct{} // holds one item while a source has news
 	address  []netip.Addr
+	now      func() time.Time
+
+	keys      keyring
+	limits    Limits
+	limiter   *limiter
+	transfers *transfers
+	notifiers []*notifier
+	state     State        // nil: nothing is kept
+	saved     atomic.Int64 // when the state was last kept, Unix time; 0: never
+	drift     atomic.Int64
 
 	mu        sync.Mutex // guards what follows, and the order of zone updates
 	topology  *regions.Topology
 	slots     []regions.ReplicaID
-	listeners []*listener
+	listeners []listener
+	bound     []netip.Addr // what they listen on
+	counters  []*counters  // of each listener
 	running   bool
+	view      View
+	replaced  chan struct{} // closed when view is replaced
 }
 
 // New checks the configuration and makes a server that neither watches nor listens yet.
@@ -51,15 +71,43 @@ func New(c Config) (*Server, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{log: c.Log, topology: c.Topology, slots: slices.Clone(c.Slots), address: slices.Clone(c.Addresses), dirty: make(chan struct{}, 1)}
+	s := &Server{
+		log: c.Log, now: c.Now, topology: c.Topology, slots: slices.Clone(c.Slots), address: slices.Clone(c.Addresses),
+		dirty: make(chan struct{}, 1), limits: c.Limits.filled(),
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	for _, source := range c.Sources {
 		s.watchers = append(s.watchers, newWatcher(source, c.Now, s.log, s.notify))
 	}
-	s.zone = NewZone(s.contents(), c.Now)
+	after := s.takeUp(c.State)
+	contents := s.contents()
+	s.zone = newZone(contents, c.Now, after)
+	s.show(contents)
+	s.keys, _ = newKeyring(c.Transfers.Keys) // check made one, too
+	s.limiter = newLimiter(s.limits)
+	s.transfers = newTransfers(s.zone, c.Transfers, s.limits.Transfers)
+	for _, target := range c.Transfers.NotifyTo {
+		s.notifiers = append(s.notifiers, newNotifier(s, target))
+	}
 	return s, nil
+}
+
+// takeUp restores the last known state and tells which serial it served. What cannot be restored is logged, and is as if it was not there.
+func (s *Server) takeUp(state State) (after *uint32) {
+	if s.state = state; state == nil {
+		return nil
+	}
+	after, err := s.restore(context.Background())
+	if err != nil {
+		s.log.Error("the last known state cannot be taken up; names of clusters that are not read yet are answered with SERVFAIL", "error", err)
+	}
+	if _, foreign := errors.AsType[foreignState](err); foreign {
+		s.log.Error("the last known state is not written over, and nothing is kept: name another place for it, or remove it")
+		s.state = nil
+	}
+	return after
 }
 
 func (c Config) check() error {
@@ -68,6 +116,9 @@ func (c Config) check() error {
 		problems = multierror.Append(problems, errors.New("name server: no clock was given"))
 	}
 	if err := checkTopology(c.Topology, c.Slots); err != nil {
+		problems = multierror.Append(problems, err)
+	}
+	if err := c.Transfers.check(); err != nil {
 		problems = multierror.Append(problems, err)
 	}
 	seen := map[string]bool{}
@@ -102,7 +153,7 @@ func (s *Server) SetTopology(t *regions.Topology) error {
 		return err
 	}
 	s.topology = t
-	s.zone.Update(s.contents())
+	s.update()
 	return nil
 }
 
@@ -114,7 +165,7 @@ func (s *Server) SetSlots(slots []regions.ReplicaID) error {
 		return err
 	}
 	s.slots = slices.Clone(slots)
-	s.zone.Update(s.contents())
+	s.update()
 	return nil
 }
 
@@ -142,9 +193,17 @@ func (s *Server) follow(ctx context.Context) {
 func (s *Server) rebuild() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.zone.Update(s.contents()) {
+	if s.update() {
 		s.log.Debug("zone changed", "serial", s.zone.Serial(), "records", len(s.zone.Records()))
 	}
+}
+
+// update takes up what is known now and tells whether the records changed; the caller holds mu.
+func (s *Server) update() bool {
+	c := s.contents()
+	changed := s.zone.Update(c)
+	s.show(c)
+	return changed
 }
 
 // contents gathers what is known now; the caller holds mu, or is alone.
@@ -152,9 +211,15 @@ func (s *Server) contents() Contents {
 	c := Contents{Topology: s.topology, Slots: s.slots, Server: s.address}
 	read := map[string]bool{}
 	for _, w := range s.watchers {
-		// Asked before the pods are taken: once it is true, they are complete.
-		read[w.source.Cluster] = w.isSynced()
-		c.Endpoints = append(c.Endpoints, w.endpoints()...)
+		pods, at, synced := w.lastKnown()
+		read[w.source.Cluster] = !at.IsZero()
+		if !at.IsZero() && !synced {
+			if c.Restored == nil {
+				c.Restored = map[string]time.Time{}
+			}
+			c.Restored[w.source.Cluster] = at
+		}
+		c.Endpoints = append(c.Endpoints, pods...)
 	}
 	for _, r := range s.topology.Spec.Regions {
 		for _, cluster := range r.Clusters {

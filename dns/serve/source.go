@@ -58,18 +58,6 @@ func (s Source) connector() Connector {
 	return s.Connector
 }
 
-// SourceStatus is how well one cluster is known.
-type SourceStatus struct {
-	Cluster string
-	// Synced: the cluster was read whole at least once, so that its names are answered.
-	Synced bool
-	// LastContact is when its API server last answered or sent anything; zero if never.
-	LastContact time.Time
-	// Err is why it cannot be watched now, nil while it is.
-	Err  error
-	Pods int // with an address, as last known
-}
-
 // retries says how fast a lost watch is taken up again. client-go's own goes to
 // half a minute, through which a returned cluster's new addresses would stay unknown.
 func retries() *wait.Backoff {
@@ -91,6 +79,10 @@ type watcher struct {
 	err         error
 	told        time.Time     // when err was last logged; zero: not with the present client
 	synced      chan struct{} // closed when the cluster was read whole
+
+	// What another run knew, which stands until the cluster was read; set before the watcher runs.
+	restored   []dns.Endpoint
+	restoredAt time.Time // zero: nothing is known
 }
 
 var (
@@ -272,26 +264,4 @@ func (w *watcher) isSynced() bool {
 	default:
 		return false
 	}
-}
-
-// endpoints are the pods last known.
-func (w *watcher) endpoints() []dns.Endpoint {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.pods
-}
-
-func (w *watcher) status() SourceStatus {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return SourceStatus{Cluster: w.source.Cluster, Synced: w.isSynced(), LastContact: w.lastContact, Err: w.err, Pods: countPods(w.pods)}
-}
-
-// countPods counts a dual-stack pod, which comes once a family, once.
-func countPods(pods []dns.Endpoint) int {
-	seen := map[string]bool{}
-	for _, p := range pods {
-		seen[p.Replica.String()+"/"+p.PodUID] = true
-	}
-	return len(seen)
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,15 +13,24 @@ import (
 // without a lock; Update replaces it whole.
 type Zone struct {
 	now     func() time.Time
+	seed    maphash.Seed
 	writing sync.Mutex
 	current atomic.Pointer[snapshot]
 }
 
 // NewZone is a zone with its first contents. The serial starts at now's Unix time and
 // never goes back, so that it stays monotonic over restarts.
-func NewZone(c Contents, now func() time.Time) *Zone {
-	z := &Zone{now: now}
-	z.Update(c)
+func NewZone(c Contents, now func() time.Time) *Zone { return newZone(c, now, nil) }
+
+// newZone begins with a serial after that of a former run, where it is known.
+func newZone(c Contents, now func() time.Time, after *uint32) *Zone {
+	z := &Zone{now: now, seed: maphash.MakeSeed()}
+	first := newSnapshot(c)
+	first.serial = uint32(now().Unix()) //nolint:gosec // seconds modulo 2^32 are what serial arithmetic wants
+	if after != nil {
+		first.serial = nextSerial(*after, now())
+	}
+	z.current.Store(first.seal(z.seed))
 	return z
 }
 
@@ -30,19 +40,20 @@ func (z *Zone) Update(c Contents) bool {
 	z.writing.Lock()
 	defer z.writing.Unlock()
 	old, next := z.current.Load(), newSnapshot(c)
-	changed := old == nil || !next.sameRecords(old)
-	serial := uint32(z.now().Unix()) //nolint:gosec // seconds modulo 2^32 are what serial arithmetic wants
-	switch {
-	case old != nil && changed:
-		serial = nextSerial(old.serial, z.now())
-	case old != nil:
-		serial = old.serial
+	if next.sameAnswers(old) {
+		return false
 	}
-	z.current.Store(next.seal(serial))
+	changed := !next.sameRecords(old)
+	next.serial, next.history = old.serial, old.history
+	if changed {
+		next.serial = nextSerial(old.serial, z.now())
+		next.history = remember(old.history, old, next)
+	}
+	z.current.Store(next.seal(z.seed))
 	return changed
 }
 
-// Records are the address records served now, sorted by name and type.
+// Records are the records of the deployment served now, sorted by name and type.
 func (z *Zone) Records() []dns.RecordSet { return z.current.Load().records }
 
 // Serial is the serial of the SOA served now.

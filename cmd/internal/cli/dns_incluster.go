@@ -79,7 +79,7 @@ func (a *app) dnsServeInCluster(ctx context.Context, o inClusterOptions) error {
 	group.Go(func() error { listeners.mounted.Run(ctx); return nil })
 	group.Go(func() error { listeners.renewal.Run(ctx); return nil })
 	if listeners.health != nil {
-		group.Go(func() error { return serve.ServeHealth(ctx, listeners.health, in.ready) })
+		group.Go(func() error { return serve.ServeHealth(ctx, listeners.health, in.ready, in.server.Metrics()) })
 	}
 	for _, c := range t.OrderedClusters() {
 		group.Go(func() error { in.followRecord(ctx, c); return nil })

@@ -1,0 +1,122 @@
+package serve
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	mdns "github.com/miekg/dns"
+
+	"quorate.dev/quorate/dns"
+)
+
+// Key is a shared secret by which messages are signed (TSIG, RFC 8945).
+type Key struct {
+	Name      string
+	Algorithm string // hmac-sha256, hmac-sha224, hmac-sha384 or hmac-sha512; empty: hmac-sha256
+	Secret    []byte
+}
+
+// String names the key, without its secret.
+func (k Key) String() string { return dns.Canonical(k.Name) }
+
+// GoString does too: a key in a message or a log must not tell its secret.
+func (k Key) GoString() string { return "serve.Key{" + k.String() + "}" }
+
+// fudge is how far clocks may stand apart, in seconds (RFC 8945 §10).
+const fudge = 300
+
+// keyring holds keys by canonical name.
+type keyring map[string]keyEntry
+
+type keyEntry struct{ name, algorithm, secret string }
+
+func newKeyring(keys []Key) (keyring, error) {
+	ring := keyring{}
+	for _, k := range keys {
+		algorithm := dns.Canonical(k.Algorithm)
+		switch algorithm {
+		case ".":
+			algorithm = mdns.HmacSHA256
+		case mdns.HmacSHA256, mdns.HmacSHA224, mdns.HmacSHA384, mdns.HmacSHA512:
+		default:
+			return nil, fmt.Errorf("name server: key %s: algorithm %q is not taken, use hmac-sha256, -sha224, -sha384 or -sha512", k, k.Algorithm)
+		}
+		if len(k.Secret) == 0 || k.String() == "." {
+			return nil, fmt.Errorf("name server: key %s has no name or no secret", k)
+		}
+		if _, twice := ring[k.String()]; twice {
+			return nil, fmt.Errorf("name server: key %s is given twice", k)
+		}
+		ring[k.String()] = keyEntry{k.String(), algorithm, base64.StdEncoding.EncodeToString(k.Secret)}
+	}
+	return ring, nil
+}
+
+// signature is what came of checking a query's TSIG record.
+type signature struct {
+	tsig  *mdns.TSIG // of the query; nil: it is not signed
+	key   keyEntry
+	fault uint16 // 0, or the TSIG error
+}
+
+// valid tells whether the query was signed by a key that is known.
+func (s signature) valid() bool { return s.tsig != nil && s.fault == 0 }
+
+// check verifies the signature of a message that was unpacked from wire (RFC 8945 §5.2).
+func (r keyring) check(wire []byte, m *mdns.Msg) signature {
+	tsig := m.IsTsig()
+	if tsig == nil {
+		return signature{}
+	}
+	s := signature{tsig: tsig}
+	key, known := r[dns.Canonical(tsig.Hdr.Name)]
+	if !known || dns.Canonical(tsig.Algorithm) != key.algorithm {
+		s.fault = mdns.RcodeBadKey
+		return s
+	}
+	s.key = key
+	switch err := mdns.TsigVerify(wire, key.secret, "", false); {
+	case err == nil:
+	case errors.Is(err, mdns.ErrTime):
+		s.fault = mdns.RcodeBadTime
+	default:
+		s.fault = mdns.RcodeBadSig
+	}
+	return s
+}
+
+// refusal is the reply to a query whose signature does not hold; nil where it does, or there is none.
+func (s signature) refusal(query *mdns.Msg) *mdns.Msg {
+	if s.fault == 0 {
+		return nil
+	}
+	return new(mdns.Msg).SetRcode(query, mdns.RcodeNotAuth)
+}
+
+// pack is the reply to the query, signed where that was.
+func (s signature) pack(reply *mdns.Msg) ([]byte, error) {
+	wire, _, err := s.packNext(reply, "", false)
+	return wire, err
+}
+
+// packNext packs one of several messages that answer the query: the first follows on the query's signature, each
+// other on that of the one before, with its timers alone (RFC 8945 §5.3.1).
+func (s signature) packNext(reply *mdns.Msg, before string, later bool) (wire []byte, mac string, err error) {
+	if s.tsig == nil {
+		wire, err = reply.Pack()
+		return wire, "", err
+	}
+	if !later {
+		before = s.tsig.MAC
+	}
+	reply.SetTsig(s.tsig.Hdr.Name, s.tsig.Algorithm, fudge, time.Now().Unix())
+	record := reply.IsTsig()
+	record.OrigId, record.Error = s.tsig.OrigId, s.fault
+	if s.fault == mdns.RcodeBadTime {
+		record.TimeSigned = s.tsig.TimeSigned
+		record.OtherData, record.OtherLen = fmt.Sprintf("%012x", time.Now().Unix()), 6
+	}
+	return mdns.TsigGenerate(reply, s.key.secret, before, later)
+}
