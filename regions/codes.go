@@ -50,6 +50,11 @@ const (
 	codeInvalidDNSZone   = "invalid-dns-zone"
 	codeInvalidTTL       = "invalid-ttl"
 	codeInvalidPublisher = "invalid-publisher"
+	codeInvalidKey            = "invalid-tsig-key"
+	codeRefusedAlgorithm      = "refused-tsig-algorithm"
+	codeWeakAlgorithm         = "weak-tsig-algorithm"
+	codePublisherZone         = "publisher-zone"
+	codeInvalidReverseZone    = "invalid-reverse-zone"
 	codeInvalidAddress   = "invalid-address"
 	codeInvalidIP        = "invalid-ip"
 

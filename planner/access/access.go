@@ -34,7 +34,7 @@ type Site struct {
 	Owned []regions.ObjectRef
 	// Inside tells that the authority for the zone runs inside the clusters.
 	Inside bool
-	// Serves tells that a run answers for the zone from its own process.
+	// Serves tells that a run answers for the zone from its own process, or writes it into a primary.
 	Serves bool
 	// Execs tells that the profile has commands to be run in replicas.
 	Execs bool

@@ -50,6 +50,7 @@ func layers() []layer {
 
 		{"dns", pure, []string{"regions"}},
 		{"dns/dnstest", support, []string{"regions", "dns"}},
+		{"dns/sync", engine, []string{"regions", "dns"}},
 		{"dns/*", adapter, []string{"regions", "dns"}},
 
 		{"planner", pure, []string{"regions", "dns", "kustomize"}},
