@@ -28,7 +28,6 @@ func applyDefaults(t *Topology, written func(path string) bool) {
 	for _, p := range s.DNS.Publish {
 		if p.RFC2136 != nil {
 			orElse(&p.RFC2136.Zone, s.DNS.Zone)
-			orElse(&p.RFC2136.Algorithm, defaultAlgorithm)
 			orElse(&p.RFC2136.Transfer, transferWhole)
 		}
 	}

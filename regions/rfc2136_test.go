@@ -79,7 +79,7 @@ func TestUpdated(t *testing.T) {
 	for _, p := range topology.Updated() {
 		got = append(got, fmt.Sprint(p.Server, p.Zone, p.Algorithm, p.Transfer))
 	}
-	want := []string{"10.0.0.53:53bank.db.example.comhmac-sha256axfr", "[fd00::53]:53db.example.comhmac-sha512query"}
+	want := []string{"10.0.0.53:53bank.db.example.comaxfr", "[fd00::53]:53db.example.comhmac-sha512query"}
 	if !slices.Equal(got, want) {
 		t.Errorf("publishers %v, want %v", got, want)
 	}

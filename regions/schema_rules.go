@@ -99,7 +99,7 @@ func dnsRules() map[string]func(*schema) {
 		update + ".keyName":         pattern(patternKeyName, "quorate."),
 		update + ".keyFile":         example("./tsig.key"),
 		update + ".keyEnv":          pattern(patternVariable, "QUORATE_TSIG_KEY"),
-		update + ".algorithm":       word(defaultAlgorithm, keyAlgorithms()),
+		update + ".algorithm":       word("", keyAlgorithms()),
 		update + ".transferKeyName": pattern(patternKeyName, "quorate-transfer."),
 		update + ".transferKeyFile": example("./transfer.key"),
 		update + ".transferKeyEnv":  pattern(patternVariable, "QUORATE_TRANSFER_KEY"),

@@ -144,7 +144,7 @@ type RFC2136Publisher struct {
 	KeyFile string `yaml:"keyFile,omitempty" json:"keyFile,omitempty"`
 	// KeyEnv is the environment variable that holds the secret, instead of a file.
 	KeyEnv string `yaml:"keyEnv,omitempty" json:"keyEnv,omitempty"`
-	// Algorithm is that of the keys.
+	// Algorithm is that of the keys; default: as their files say, else hmac-sha256.
 	Algorithm string `yaml:"algorithm,omitempty" json:"algorithm,omitempty"`
 	// TransferKeyName, with TransferKeyFile or TransferKeyEnv, is the key for reading the zone; default: the key for updates.
 	TransferKeyName string `yaml:"transferKeyName,omitempty" json:"transferKeyName,omitempty"`

@@ -70,6 +70,10 @@ func (c *checker) rfc2136(path string, p RFC2136Publisher) {
 
 func (c *checker) algorithm(path, value string) {
 	switch value {
+	case "":
+		if c.written(path) {
+			c.mode(path, value, keyAlgorithms(), keyAlgorithms()...)
+		}
 	case algorithmMD5, "hmac-md5.sig-alg.reg.int", "hmac-md5.sig-alg.reg.int.":
 		c.errorf(path, codeRefusedAlgorithm, "make a key of "+defaultAlgorithm+", such as by: tsig-keygen -a "+defaultAlgorithm+" NAME", "keys of %s are refused: MD5 is broken", algorithmMD5)
 	case algorithmSHA1:
