@@ -11,18 +11,22 @@ import (
 // Mode is a use of quorate.
 type Mode string
 
-// The modes, each with all rights of the one before it, except Preflight, Probe and DNSServe.
+// The modes, each with all rights of the one before it, except Preflight, Probe and those of DNS.
 const (
-	ReadOnly  Mode = "read-only" // status, and plan without dry runs: nothing but reading
-	Plan      Mode = "plan"      // plan with server-side dry runs, which the API server authorizes as the writes that they try
-	Apply     Mode = "apply"     // everything that a run does
-	Preflight Mode = "preflight" // the checks before an installation, which look at the whole cluster
-	Probe     Mode = "probe"     // those checks, and a look at the network from inside pods
-	DNSServe  Mode = "dns-serve" // dns serve outside the clusters
+	ReadOnly  Mode = "read-only"  // status, and plan without dry runs: nothing but reading
+	Plan      Mode = "plan"       // plan with server-side dry runs, which the API server authorizes as the writes that they try
+	Apply     Mode = "apply"      // everything that a run does
+	Preflight Mode = "preflight"  // the checks before an installation, which look at the whole cluster
+	Probe     Mode = "probe"      // those checks, and a look at the network from inside pods
+	DNSServe  Mode = "dns-serve"  // dns serve outside the clusters, dns records, plan and apply
+	DNSSync   Mode = "dns-sync"   // dns sync, which needs the Lease in its home cluster alone
+	DNSVerify Mode = "dns-verify" // dns verify --from-clusters
 )
 
 // Modes are all modes, in the order of what they may do.
-func Modes() []Mode { return []Mode{ReadOnly, Plan, Apply, Preflight, Probe, DNSServe} }
+func Modes() []Mode {
+	return []Mode{ReadOnly, Plan, Apply, Preflight, Probe, DNSServe, DNSSync, DNSVerify}
+}
 
 // Site is a deployment's part in one cluster.
 type Site struct {
@@ -62,6 +66,14 @@ func Needs(mode Mode, s Site) []Need {
 	case DNSServe:
 		b.state()
 		b.slices()
+	case DNSSync:
+		b.state()
+		b.slices()
+		b.election()
+	case DNSVerify:
+		b.state()
+		b.slices()
+		b.look()
 	case Preflight:
 		b.state()
 		b.ground()
