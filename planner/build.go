@@ -28,6 +28,7 @@ func Build(in Input) *Plan {
 	}
 	b.planRetirement()
 	b.planNames()
+	b.planPrimaries()
 	b.finish()
 	return b.plan
 }

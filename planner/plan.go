@@ -76,6 +76,8 @@ type ClusterView struct {
 type DNSChanges struct {
 	Zone    string       `json:"zone"`
 	Changes []dns.Change `json:"changes"`
+	// Primaries are the servers that the records are written into while the plan runs (host:port), by DNS UPDATE.
+	Primaries []string `json:"primaries,omitempty"`
 }
 
 // Summary counts objects by what happens to them, and the disruptive steps.

@@ -62,7 +62,7 @@ func (b *builder) refuseDroppedClusters() {
 }
 
 func (b *builder) refuseNoAuthority() {
-	if len(b.in.Topology.Spec.DNS.Authorities) > 0 || b.in.Topology.AuthorityInCluster() != nil {
+	if len(b.in.Topology.NameServers()) > 0 || b.in.Topology.AuthorityInCluster() != nil {
 		return
 	}
 	for _, s := range b.sites {
@@ -70,7 +70,7 @@ func (b *builder) refuseNoAuthority() {
 			b.refuse(Refusal{
 				Code: "no-authority", Cluster: s.cluster.Name,
 				Message: "the topology names no standing authority (spec.dns.authorities), and the clusters are no sandbox: nobody but this process would answer for the replicas' names",
-				Hint:    "let one run inside every cluster (spec.dns.publish.serve.inCluster), or run `quorate dns serve` where the pods can reach it and list its address under spec.dns.authorities",
+				Hint:    "let one run inside every cluster (spec.dns.publish.serve.inCluster), have a primary of yours updated (spec.dns.publish.rfc2136), or run `quorate dns serve` where the pods can reach it and list its address under spec.dns.authorities",
 			})
 			return
 		}

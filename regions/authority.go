@@ -56,6 +56,9 @@ func AuthorityPodAccount(deployment string) string { return AuthorityName(deploy
 // the others.
 func CredentialsName(deployment string) string { return AuthorityName(deployment) + "-credentials" }
 
+// WriterName is the name of the Lease by which one of several writers of the deployment's zones leads (quorate dns sync).
+func WriterName(deployment string) string { return AuthorityName(deployment) + "-sync" }
+
 // CredentialsToken is the Secret's key of the token for one cluster.
 func CredentialsToken(cluster string) string { return cluster + ".token" }
 

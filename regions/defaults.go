@@ -25,6 +25,12 @@ func applyDefaults(t *Topology, written func(path string) bool) {
 	if in := t.AuthorityInCluster(); in != nil {
 		orElse(&in.PodDNS, podDNSConfig)
 	}
+	for _, p := range s.DNS.Publish {
+		if p.RFC2136 != nil {
+			orElse(&p.RFC2136.Zone, s.DNS.Zone)
+			orElse(&p.RFC2136.Transfer, transferWhole)
+		}
+	}
 	for i := range s.Regions {
 		for j := range s.Regions[i].Clusters {
 			c := &s.Regions[i].Clusters[j]

@@ -154,7 +154,6 @@ func dnsAndRolloutCases() []invalidCase {
 		{code: codeInvalidTTL, old: "ttl: 10s", new: "ttl: '' # here"},
 		{code: codeInvalidPublisher, old: `      - serve: {listen: "0.0.0.0:53"}`, new: "      - {} # here"},
 		{code: codeInvalidPublisher, old: `- serve: {listen: "0.0.0.0:53"}`, new: `- {serve: {listen: ":53"}, rfc2136: {}} # here`},
-		{code: codeNotSupportedYet, old: `- serve: {listen: "0.0.0.0:53"}`, new: "- rfc2136: {server: '10.0.0.1:53'} # here"},
 		{code: codeInvalidAddress, old: `"0.0.0.0:53"`, new: `"0.0.0.0" # here` + "\n      "},
 		{code: codeInvalidAddress, old: `"ns.example.com:53", `, new: `"ns.example.com:0", `, line: 22},
 		{code: codeInvalidAddress, old: `"10.96.0.53:53"`, new: `"10.96.0:53"`, line: 22},
@@ -238,7 +237,7 @@ func TestInvalidTopologies(t *testing.T) {
 	bank := string(readFile(t, "testdata/good/bank.yaml"))
 	groups := map[string][]invalidCase{
 		"file": fileCases(), "profile": profileCases(), "names": nameCases(),
-		"dns and rollout": dnsAndRolloutCases(), "layout": layoutCases(), "promises": promiseCases(), "authority": authorityCases(),
+		"dns and rollout": dnsAndRolloutCases(), "layout": layoutCases(), "promises": promiseCases(), "authority": authorityCases(), "update": updateCases(),
 	}
 	for group, cases := range groups {
 		for i, tt := range cases {
@@ -324,7 +323,7 @@ func TestCodes(t *testing.T) {
 		codeSeveralDNSServers: true, // by TestAuthorityProblems
 		CodeOverlay:           true, // by the script validate.txtar of the command line
 	}
-	for _, cases := range [][]invalidCase{fileCases(), profileCases(), nameCases(), dnsAndRolloutCases(), layoutCases(), promiseCases(), authorityCases()} {
+	for _, cases := range [][]invalidCase{fileCases(), profileCases(), nameCases(), dnsAndRolloutCases(), layoutCases(), promiseCases(), authorityCases(), updateCases()} {
 		for _, tt := range cases {
 			provoked[tt.code] = true
 		}

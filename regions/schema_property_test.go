@@ -43,6 +43,10 @@ func variants() map[string][]string {
 		"network: {mode: flat}":                             {"network: {}", "network: {mode: mcs}"},
 		"cockroachdb/cockroach:v25.4.1":                     quoted("a", "a:b", "a/b/c:d", "localhost:5000/a:1", "a@sha256:"+strings.Repeat("a", 64), "docker.io/a:B_c.d-e"),
 	}
+	for _, publisher := range updateVariants() {
+		at := `- serve: {listen: "0.0.0.0:53"}`
+		out[at] = append(out[at], "- rfc2136: "+publisher)
+	}
 	for _, more := range []string{"podCIDRs: [%s]", "apiServer: %s"} {
 		field, _, _ := strings.Cut(more, ":")
 		for _, value := range map[string][]string{

@@ -13,6 +13,9 @@ const (
 	patternHostPort = `:[0-9]+$`
 	patternCIDR     = `^[0-9A-Fa-f.:]+/[0-9]+$`
 	patternIP       = `^[0-9A-Fa-f.:]+$`
+	patternKeyName  = `^[A-Za-z0-9]([-A-Za-z0-9_]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9_]*[A-Za-z0-9])?)*\.?$`
+	patternVariable = `^[A-Za-z_][A-Za-z0-9_]*$`
+	patternReverse  = `^([0-9a-f]([-/0-9a-f]*[0-9a-f])?\.)+(in-addr|ip6)\.arpa$`
 	patternHTTPS    = `^[hH][tT][tT][pP][sS]://`
 )
 
@@ -76,9 +79,10 @@ func promiseRules() map[string]func(*schema) {
 }
 
 func dnsRules() map[string]func(*schema) {
-	const serve = "spec.dns.publish[].serve"
+	const serve, update = "spec.dns.publish[].serve", "spec.dns.publish[].rfc2136"
+	zone := func(s *schema) { s.Pattern, s.MaxLength = patternDNSName, maxDNSName }
 	return map[string]func(*schema){
-		"spec.dns.zone":                        func(s *schema) { s.Pattern, s.MaxLength = patternDNSName, maxDNSName },
+		"spec.dns.zone":                        zone,
 		"spec.dns.ttl":                         lasting(defaultTTL),
 		"spec.dns.publish[]":                   func(s *schema) { s.MinProperties, s.MaxProperties = 1, 1 },
 		"spec.dns.authorities[]":               pattern(patternHostPort, "10.96.0.53:53"),
@@ -86,7 +90,23 @@ func dnsRules() map[string]func(*schema) {
 		serve + ".listen":                      pattern(patternHostPort, "0.0.0.0:53"),
 		serve + ".inCluster":                   func(s *schema) { s.Required = []string{"image", "forwarder"} },
 		serve + ".inCluster.podDNS":            word(podDNSConfig, podDNSWays()),
-		serve + ".inCluster.priorityClassName": func(s *schema) { s.Pattern, s.MaxLength = patternDNSName, maxDNSName },
+		serve + ".inCluster.priorityClassName": zone,
+		update: func(s *schema) {
+			s.Required = []string{"server", "keyName"}
+			s.OneOf = []*schema{{Required: []string{"keyFile"}}, {Required: []string{"keyEnv"}}}
+		},
+		update + ".server":          pattern(patternHostPort, "10.0.0.53:53"),
+		update + ".zone":            zone,
+		update + ".keyName":         pattern(patternKeyName, "quorate."),
+		update + ".keyFile":         example("./tsig.key"),
+		update + ".keyEnv":          pattern(patternVariable, "QUORATE_TSIG_KEY"),
+		update + ".algorithm":       word("", keyAlgorithms()),
+		update + ".transferKeyName": pattern(patternKeyName, "quorate-transfer."),
+		update + ".transferKeyFile": example("./transfer.key"),
+		update + ".transferKeyEnv":  pattern(patternVariable, "QUORATE_TRANSFER_KEY"),
+		update + ".transfer":        word(transferWhole, transferWays()),
+		update + ".reverseZones":    func(s *schema) { s.UniqueItems = true },
+		update + ".reverseZones[]":  pattern(patternReverse, "1.10.in-addr.arpa"),
 	}
 }
 

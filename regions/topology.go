@@ -134,12 +134,30 @@ type InClusterServe struct {
 	PriorityClassName string `yaml:"priorityClassName,omitempty" json:"priorityClassName,omitempty"`
 }
 
-// RFC2136Publisher updates an existing primary by DNS UPDATE (RFC 2136).
+// RFC2136Publisher updates an existing primary by DNS UPDATE (RFC 2136). Its keys are named here and never written
+// here: they come from files or from the environment.
 type RFC2136Publisher struct {
-	Server    string `yaml:"server,omitempty" json:"server,omitempty"`
-	KeyName   string `yaml:"keyName,omitempty" json:"keyName,omitempty"`
-	KeyFile   string `yaml:"keyFile,omitempty" json:"keyFile,omitempty"`
+	// Server is the primary itself, host:port: it takes the updates, and is asked what the zone holds.
+	Server string `yaml:"server,omitempty" json:"server,omitempty"`
+	// Zone is the zone on that server, spec.dns.zone or a parent of it; default: spec.dns.zone.
+	Zone string `yaml:"zone,omitempty" json:"zone,omitempty"`
+	// KeyName is the name of the TSIG key (RFC 8945) as the server knows it.
+	KeyName string `yaml:"keyName,omitempty" json:"keyName,omitempty"`
+	// KeyFile holds the secret, as BIND or Knot write it; relative to the topology file.
+	KeyFile string `yaml:"keyFile,omitempty" json:"keyFile,omitempty"`
+	// KeyEnv is the environment variable that holds the secret, instead of a file.
+	KeyEnv string `yaml:"keyEnv,omitempty" json:"keyEnv,omitempty"`
+	// Algorithm is that of the keys; default: as their files say, else hmac-sha256.
 	Algorithm string `yaml:"algorithm,omitempty" json:"algorithm,omitempty"`
+	// TransferKeyName, with TransferKeyFile or TransferKeyEnv, is the key for reading the zone; default: the key for updates.
+	TransferKeyName string `yaml:"transferKeyName,omitempty" json:"transferKeyName,omitempty"`
+	TransferKeyFile string `yaml:"transferKeyFile,omitempty" json:"transferKeyFile,omitempty"` // relative to the topology file
+	TransferKeyEnv  string `yaml:"transferKeyEnv,omitempty" json:"transferKeyEnv,omitempty"`   // an environment variable
+	// Transfer is how the zone is read: axfr reads it whole, and query asks for the names of the topology
+	// alone, where the server refuses transfers; records that fell out of the topology are then not seen.
+	Transfer string `yaml:"transfer,omitempty" json:"transfer,omitempty"`
+	// ReverseZones are zones below in-addr.arpa or ip6.arpa on the same server, in which each replica's address gets a PTR record.
+	ReverseZones []string `yaml:"reverseZones,omitempty" json:"reverseZones,omitempty"`
 }
 
 // Rollout orders and paces a run.

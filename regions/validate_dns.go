@@ -46,7 +46,7 @@ func (c *checker) publisher(path string, p Publisher) {
 	case p.Serve != nil && p.Serve.Listen == "" && p.Serve.InCluster == nil && !c.written(path+".serve.listen"):
 		c.errorf(path+".serve", codeInvalidPublisher, "write listen: host:port, inCluster: {image: …, forwarder: …}, or both", "%s.serve says neither where to listen nor inCluster", path)
 	case p.RFC2136 != nil:
-		c.errorf(path+".rfc2136", codeNotSupportedYet, "use serve", "publishing by DNS UPDATE (RFC 2136) is not built yet")
+		c.rfc2136(path+".rfc2136", *p.RFC2136)
 	case p.Serve.Listen != "" || c.written(path+".serve.listen"):
 		c.address(path+".serve.listen", p.Serve.Listen)
 	}

@@ -29,6 +29,8 @@ const udpSize = 1232
 // Client asks name servers. The zero value is ready for use.
 type Client struct {
 	Attempt time.Duration // wait for one datagram's answer; 0: DefaultAttempt
+	// Recursive: the servers are resolvers, which are to find the answer elsewhere, and may have it from a cache.
+	Recursive bool
 }
 
 // Answer is what a server said of a name's addresses.
@@ -172,7 +174,7 @@ func (c Client) exchange(ctx context.Context, network, server string, q mdns.Que
 		return nil, err
 	}
 	defer conn.Close() //nolint:errcheck // nothing is left to be written
-	return converse(ctx, client, conn, q)
+	return converse(ctx, client, conn, q, c.Recursive)
 }
 
 func same(a, b mdns.Question) bool {

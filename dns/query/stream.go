@@ -63,13 +63,14 @@ func over(ctx context.Context, stream net.Conn, q mdns.Question) (*mdns.Msg, err
 	if deadline, ok := ctx.Deadline(); ok {
 		attempt = time.Until(deadline)
 	}
-	return converse(ctx, mdns.Client{Net: "tcp", Timeout: attempt}, &mdns.Conn{Conn: stream}, q)
+	return converse(ctx, mdns.Client{Net: "tcp", Timeout: attempt}, &mdns.Conn{Conn: stream}, q, false)
 }
 
-// converse is one question and its answer over one connection, which is closed where ctx ends first.
-func converse(ctx context.Context, client mdns.Client, conn *mdns.Conn, q mdns.Question) (*mdns.Msg, error) {
+// converse is one question and its answer over one connection, which is closed where ctx ends first. Recursion is
+// desired of a resolver alone (RFC 1035 §4.1.1: the RD bit).
+func converse(ctx context.Context, client mdns.Client, conn *mdns.Conn, q mdns.Question, recursive bool) (*mdns.Msg, error) {
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // the client heeds deadlines alone
-	query := &mdns.Msg{MsgHdr: mdns.MsgHdr{Id: mdns.Id()}, Question: []mdns.Question{q}}
+	query := &mdns.Msg{MsgHdr: mdns.MsgHdr{Id: mdns.Id(), RecursionDesired: recursive}, Question: []mdns.Question{q}}
 	query.SetEdns0(udpSize, false)
 	reply, _, err := client.ExchangeWithConnContext(ctx, query, conn)
 	if err != nil {

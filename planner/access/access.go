@@ -11,19 +11,23 @@ import (
 // Mode is a use of quorate.
 type Mode string
 
-// The modes, each with all rights of the one before it, except Preflight, Probe, DNSServe and DNSStub.
+// The modes, each with all rights of the one before it, except Preflight, Probe and those of DNS.
 const (
-	ReadOnly  Mode = "read-only" // status, and plan without dry runs: nothing but reading
-	Plan      Mode = "plan"      // plan with server-side dry runs, which the API server authorizes as the writes that they try
-	Apply     Mode = "apply"     // everything that a run does
-	Preflight Mode = "preflight" // the checks before an installation, which look at the whole cluster
-	Probe     Mode = "probe"     // those checks, and a look at the network from inside pods
-	DNSServe  Mode = "dns-serve" // dns serve outside the clusters
-	DNSStub   Mode = "dns-stub"  // dns stub, which writes to the cluster's own DNS
+	ReadOnly  Mode = "read-only"  // status, and plan without dry runs: nothing but reading
+	Plan      Mode = "plan"       // plan with server-side dry runs, which the API server authorizes as the writes that they try
+	Apply     Mode = "apply"      // everything that a run does
+	Preflight Mode = "preflight"  // the checks before an installation, which look at the whole cluster
+	Probe     Mode = "probe"      // those checks, and a look at the network from inside pods
+	DNSServe  Mode = "dns-serve"  // dns serve outside the clusters, dns records, plan and apply
+	DNSSync   Mode = "dns-sync"   // dns sync, which needs the Lease in its home cluster alone
+	DNSVerify Mode = "dns-verify" // dns verify --from-clusters
+	DNSStub   Mode = "dns-stub"   // dns stub, which writes to the cluster's own DNS
 )
 
 // Modes are all modes, in the order of what they may do.
-func Modes() []Mode { return []Mode{ReadOnly, Plan, Apply, Preflight, Probe, DNSServe, DNSStub} }
+func Modes() []Mode {
+	return []Mode{ReadOnly, Plan, Apply, Preflight, Probe, DNSServe, DNSSync, DNSVerify, DNSStub}
+}
 
 // Site is a deployment's part in one cluster.
 type Site struct {
@@ -35,7 +39,7 @@ type Site struct {
 	Owned []regions.ObjectRef
 	// Inside tells that the authority for the zone runs inside the clusters.
 	Inside bool
-	// Serves tells that a run answers for the zone from its own process.
+	// Serves tells that a run answers for the zone from its own process, or writes it into a primary.
 	Serves bool
 	// Execs tells that the profile has commands to be run in replicas.
 	Execs bool
@@ -66,6 +70,14 @@ func Needs(mode Mode, s Site) []Need {
 	case DNSStub:
 		b.state()
 		b.clusterDNS()
+	case DNSSync:
+		b.state()
+		b.slices()
+		b.election()
+	case DNSVerify:
+		b.state()
+		b.slices()
+		b.look()
 	case Preflight:
 		b.state()
 		b.ground()

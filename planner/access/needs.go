@@ -85,6 +85,21 @@ func (b *needs) clusterDNS() {
 	b.add("the address of the cluster's own DNS, so that an entry does not lead back to it", false, core, "services", systemNamespace, "kube-dns", "get")
 }
 
+// election: which of several writers of the zones leads.
+func (b *needs) election() {
+	const why = "which writer of the zones leads, in the home cluster alone"
+	b.here(why+" (a create cannot be narrowed to a name)", coordination, "leases", "", "create")
+	b.here(why, coordination, "leases", regions.WriterName(b.site.Deployment), "get", "update")
+}
+
+// look: asking for names from inside replicas, and the authorities inside the clusters.
+func (b *needs) look() {
+	b.here("asking from inside a replica (get: over WebSocket; create: over SPDY, and both since Kubernetes 1.35)", core, "pods/exec", "", "get", "create")
+	if b.site.Inside {
+		b.here("asking the authority inside the cluster", core, "pods/portforward", "", "get", "create")
+	}
+}
+
 // ground: what the cluster offers (regions/kube/ground.go).
 func (b *needs) ground() {
 	b.add("the StorageClasses", true, "storage.k8s.io", "storageclasses", "", "", "list")

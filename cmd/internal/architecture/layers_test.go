@@ -51,6 +51,7 @@ func layers() []layer {
 		{"dns", pure, []string{"regions"}},
 		{"dns/dnstest", support, []string{"regions", "dns"}},
 		{"dns/dnstest/servers", support, nil},
+		{"dns/sync", engine, []string{"regions", "dns"}},
 		{"dns/*", adapter, []string{"regions", "dns"}},
 
 		{"planner", pure, []string{"regions", "dns", "kustomize"}},

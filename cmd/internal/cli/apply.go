@@ -125,6 +125,11 @@ func (a *app) runPlan(ctx context.Context, w *wired, observed []planner.Observat
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
+	written, endWriting, err := a.publishing(ctx, w, observed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, endWriting()) }()
 	run, err := a.runID()
 	if err != nil {
 		return err
@@ -134,7 +139,7 @@ func (a *app) runPlan(ctx context.Context, w *wired, observed []planner.Observat
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	view.Lines(a.err, a.narrationStyle(), fmt.Sprintf("run %s; journal %s\n%s\n", run, file.Name(), where))
+	view.Lines(a.err, a.narrationStyle(), fmt.Sprintf("run %s; journal %s\n%s\n%s", run, file.Name(), where, written))
 	progress := view.NewProgress(view.Terms{
 		Out: a.out, Err: a.err, JSON: a.json(), Style: a.narrationStyle(), Screen: a.display(), Now: a.now,
 	}, plan)

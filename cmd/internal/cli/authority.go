@@ -146,7 +146,7 @@ func (w *wired) authority(ctx context.Context, observed []planner.Observation) (
 // standing is the authority that the topology names: servers by their addresses, those
 // inside the clusters, or both.
 func (w *wired) standing() (authority, string, bool) {
-	servers := w.topology.Spec.DNS.Authorities
+	servers := w.topology.NameServers()
 	out := w.asking(servers...)
 	var where []string
 	if len(servers) > 0 {

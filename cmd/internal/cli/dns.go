@@ -23,7 +23,8 @@ func (a *app) dnsCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.dnsRecords(cmd.Context()) },
 	}
-	return groupCommand("dns", "Names of replicas: print them, serve them", records, a.serveCommand(), a.credentialsCommand(), a.stubCommand())
+	return groupCommand("dns", "Names of replicas: print them, serve them, write them into your own name servers, prove them",
+		records, a.dnsPlanCommand(), a.dnsApplyCommand(), a.dnsSyncCommand(), a.serveCommand(), a.verifyCommand(), a.credentialsCommand(), a.stubCommand())
 }
 
 // authorityFor connects and makes a server for the zone; its slots are those

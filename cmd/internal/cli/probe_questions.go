@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +45,7 @@ func (p *prober) questions(cluster string, targets map[string][]string, names []
 func (p *prober) outside(cluster string) []preflight.Question {
 	out := []preflight.Question{{Kind: preflight.AskName, Target: "kubernetes.default.svc"}}
 	name := strings.TrimSuffix(dns.SlotName(p.topology.Spec.DNS.Zone, 0), ".")
-	servers := slices.Clone(p.topology.Spec.DNS.Authorities)
+	servers := p.topology.NameServers()
 	if p.topology.AuthorityInCluster() != nil && p.observed[cluster].State.Record.Exists {
 		c, _ := p.topology.ClusterByName(cluster)
 		for _, server := range c.DNSServers {

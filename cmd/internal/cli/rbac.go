@@ -28,7 +28,8 @@ func (a *app) rbacCommand() *cobra.Command {
 			"Role can be made in it.\n\n" +
 			"Modes: read-only (status; plan without dry runs), plan (with server-side dry runs, which the API server\n" +
 			"authorizes like writes), apply, preflight, probe (preflight that looks from inside pods), dns-serve (dns serve\n" +
-			"outside the clusters), dns-stub (dns stub, which writes to the DNS in kube-system).",
+			"outside the clusters; dns records, plan and apply), dns-sync, dns-verify, dns-stub (dns stub, which writes to\n" +
+			"the DNS in kube-system).",
 		Example: "  quorate rbac --mode apply --cluster use1 --user jane | kubectl --context use1 apply -f -\n" +
 			"  quorate rbac --mode read-only --group watchers\n" +
 			"  quorate rbac --mode apply --service-account ci:deployer --cluster use1",

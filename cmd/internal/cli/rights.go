@@ -23,7 +23,7 @@ func (d *deployment) site(c regions.Cluster) access.Site {
 	return access.Site{
 		Deployment: d.topology.Metadata.Name, Namespace: c.Namespace, Objects: d.desired[c.Name],
 		AsksZoneCopy: d.topology.Spec.Locality.Zone == "podLabel",
-		Inside:       inside, Serves: !inside && len(d.topology.Spec.DNS.Authorities) == 0,
+		Inside:       inside, Serves: !inside && len(d.topology.NameServers()) == 0 || len(d.topology.Updated()) > 0,
 		Execs: hooks.Init != nil || hooks.ClusterID != nil || hooks.Gate != nil || hooks.Handover != nil,
 	}
 }

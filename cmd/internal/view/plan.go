@@ -147,10 +147,17 @@ func groupChanges(changes []planner.ObjectChange) []changeGroup {
 }
 
 func planNames(w io.Writer, s Style, p *planner.Plan) {
-	if len(p.DNS.Changes) == 0 {
+	primaries := p.DNS.Primaries
+	if p.Empty() {
+		primaries = nil // nothing is written then
+	}
+	if len(p.DNS.Changes)+len(primaries) == 0 {
 		return
 	}
 	s.heading(w, "Names")
+	if len(primaries) > 0 {
+		s.text(w, "  written into "+strings.Join(primaries, ", ")+" by DNS UPDATE while this runs; `quorate dns plan` shows what", 4)
+	}
 	for _, c := range p.DNS.Changes {
 		line := fmt.Sprintf("  %s %s", mark(s, string(c.Action)), strings.TrimSuffix(c.Name, "."))
 		if len(c.After) > 0 {

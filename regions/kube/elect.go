@@ -1,0 +1,73 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// The pace of an election: what client-go's controllers use.
+const (
+	electionLease = 15 * time.Second // after which a leader that went away without a word is replaced
+	electionRenew = 10 * time.Second
+	electionRetry = 2 * time.Second
+)
+
+// Elect calls lead whenever the holder leads by a Lease in this cluster, with a context that ends when it does not any
+// more, and again when it leads again, until ctx is done. A call has returned before the next one begins, and
+// before Elect returns; the Lease is given up at the end. An election does not fence: another holder may lead before
+// this one knows that it lost (client-go, package leaderelection), so what is led must bear two leaders.
+func (c *Cluster) Elect(ctx context.Context, namespace, name, holder string, lead func(context.Context)) error {
+	for ctx.Err() == nil {
+		var term term
+		elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+			Lock: &resourcelock.LeaseLock{
+				LeaseMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Client: c.clientset.CoordinationV1(),
+				LockConfig: resourcelock.ResourceLockConfig{Identity: holder}, Labels: map[string]string{managedByLabel: ManagerQuorate},
+			},
+			LeaseDuration: electionLease, RenewDeadline: electionRenew, RetryPeriod: electionRetry,
+			ReleaseOnCancel: true, Name: name,
+			Callbacks: leaderelection.LeaderCallbacks{
+				OnStartedLeading: func(ctx context.Context) { term.run(ctx, lead) },
+				OnStoppedLeading: func() {},
+			},
+		})
+		if err != nil {
+			return fmt.Errorf("cluster %s: Lease %s/%s: %w", c.name, namespace, name, err)
+		}
+		elector.Run(c.logged(ctx)) // returns once the holder leads no more, or ctx is done
+		term.end()
+	}
+	return nil
+}
+
+// term is one time of leading. The elector begins it in a goroutine of its own, perhaps only after it has ended.
+type term struct {
+	mu      sync.Mutex
+	over    bool
+	running sync.WaitGroup
+}
+
+func (t *term) run(ctx context.Context, lead func(context.Context)) {
+	t.mu.Lock()
+	if t.over {
+		t.mu.Unlock()
+		return
+	}
+	t.running.Add(1)
+	t.mu.Unlock()
+	defer t.running.Done()
+	lead(ctx)
+}
+
+func (t *term) end() {
+	t.mu.Lock()
+	t.over = true
+	t.mu.Unlock()
+	t.running.Wait()
+}

@@ -1,0 +1,60 @@
+package kube
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+)
+
+// One holder leads at a time; another one takes over when it gives up, and at once.
+func TestElect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := &Cluster{name: "one", clientset: fake.NewClientset(), log: slog.New(slog.DiscardHandler)}
+		leads := map[string]bool{}
+		run := func(holder string) (end func()) {
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() {
+				done <- cluster.Elect(ctx, "bank", "writer", holder, func(ctx context.Context) {
+					leads[holder] = true
+					<-ctx.Done()
+					leads[holder] = false
+				})
+			}()
+			return func() {
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				if leads[holder] {
+					t.Errorf("%s leads after the end", holder)
+				}
+			}
+		}
+		endA := run("a")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		endB := run("b")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !leads["a"] || leads["b"] {
+			t.Fatalf("leading: %v, want a alone", leads)
+		}
+		endA()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if !leads["b"] {
+			t.Error("b does not lead although a gave up")
+		}
+		lease, err := cluster.clientset.CoordinationV1().Leases("bank").Get(t.Context(), "writer", metav1.GetOptions{})
+		if err != nil || *lease.Spec.HolderIdentity != "b" {
+			t.Errorf("the Lease is %v (%v)", lease, err)
+		}
+		endB()
+	})
+}
