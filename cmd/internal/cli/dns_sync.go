@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"quorate.dev/quorate/dns"
-	"quorate.dev/quorate/dns/serve"
 	"quorate.dev/quorate/dns/sync"
 	"quorate.dev/quorate/regions"
 )
@@ -81,7 +80,7 @@ func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
 	group.Go(func() error { slots.follow(ctx); return nil })
 	group.Go(func() error { return writer.Run(ctx) })
 	if o.health != "" {
-		listener, err := serve.ListenHealth(ctx, o.health)
+		listener, err := listenHealth(ctx, o.health)
 		if err != nil {
 			return err
 		}

@@ -125,3 +125,8 @@ func (c clientOf) Client() (kubernetes.Interface, <-chan struct{}, error) {
 	}
 	return cluster.Clientset(), replaced, nil
 }
+
+// listenHealth binds host:port for probes and metrics.
+func listenHealth(ctx context.Context, address string) (net.Listener, error) {
+	return serve.ListenHealth(ctx, address)
+}
