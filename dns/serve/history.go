@@ -21,8 +21,12 @@ func (c *transferCounters) sent(incremental bool) {
 	}
 }
 
-// keptDiffs is how many changes are kept for secondaries that ask for what changed.
-const keptDiffs = 100
+const (
+	// keptDiffs is how many changes are kept for secondaries that ask for what changed.
+	keptDiffs = 100
+	// keptRecords is how many records they may hold together, or as many as the zone has.
+	keptRecords = 4096
+)
 
 // diff is what changed between two serials: sets of single values where only some of a set's changed.
 type diff struct {
@@ -85,8 +89,8 @@ func without(values, other []string) []string {
 	return out
 }
 
-// remember keeps what changed between two complete snapshots. What is kept never holds more records than the zone:
-// then the zone itself is the shorter answer. Slices are never changed once they are stored.
+// remember keeps what changed between two complete snapshots. What is kept holds not many more records than the zone:
+// the zone itself would be the shorter answer. Slices are never changed once they are stored.
 func remember(history []diff, old, next *snapshot) []diff {
 	if !old.complete() || !next.complete() {
 		return nil
@@ -95,7 +99,7 @@ func remember(history []diff, old, next *snapshot) []diff {
 	if len(history) > keptDiffs {
 		history = history[len(history)-keptDiffs:]
 	}
-	most, count := next.recordCount(), 0
+	most, count := max(keptRecords, next.recordCount()), 0
 	for i := len(history) - 1; i >= 0; i-- {
 		if count += history[i].records(); count > most {
 			return slices.Clone(history[i+1:])

@@ -1,9 +1,14 @@
 package serve
 
 import (
-	"encoding/base64"
+	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"time"
 
 	mdns "github.com/miekg/dns"
@@ -16,6 +21,8 @@ type Key struct {
 	Name      string
 	Algorithm string // hmac-sha256, hmac-sha224, hmac-sha384 or hmac-sha512; empty: hmac-sha256
 	Secret    []byte
+	// NewMAC, where it is set, stands in for Secret: a new authenticator of the algorithm and a secret that stays elsewhere.
+	NewMAC func() hash.Hash
 }
 
 // String names the key, without its secret.
@@ -30,26 +37,70 @@ const fudge = 300
 // keyring holds keys by canonical name.
 type keyring map[string]keyEntry
 
-type keyEntry struct{ name, algorithm, secret string }
+type keyEntry struct {
+	name, algorithm string
+	provider        provider // nil: there is no key
+}
+
+// provider signs and checks messages by what makes authenticators.
+type provider func() hash.Hash
+
+var _ mdns.TsigProvider = provider(nil)
+
+// Generate is the authenticator of a message.
+func (p provider) Generate(message []byte, _ *mdns.TSIG) ([]byte, error) {
+	mac := p()
+	if _, err := mac.Write(message); err != nil {
+		return nil, err
+	}
+	return mac.Sum(nil), nil
+}
+
+// Verify compares the authenticator that a message came with, in constant time.
+func (p provider) Verify(message []byte, t *mdns.TSIG) error {
+	want, err := p.Generate(message, t)
+	if err != nil {
+		return err
+	}
+	if got, err := hex.DecodeString(t.MAC); err != nil || !hmac.Equal(got, want) {
+		return mdns.ErrSig
+	}
+	return nil
+}
+
+// digests are the algorithms that are taken.
+func digests(algorithm string) func() hash.Hash {
+	switch algorithm {
+	case mdns.HmacSHA224:
+		return sha256.New224
+	case mdns.HmacSHA256:
+		return sha256.New
+	case mdns.HmacSHA384:
+		return sha512.New384
+	case mdns.HmacSHA512:
+		return sha512.New
+	}
+	return nil
+}
 
 func newKeyring(keys []Key) (keyring, error) {
 	ring := keyring{}
 	for _, k := range keys {
-		algorithm := dns.Canonical(k.Algorithm)
-		switch algorithm {
-		case ".":
-			algorithm = mdns.HmacSHA256
-		case mdns.HmacSHA256, mdns.HmacSHA224, mdns.HmacSHA384, mdns.HmacSHA512:
-		default:
+		algorithm := dns.Canonical(cmp.Or(k.Algorithm, mdns.HmacSHA256))
+		digest, from := digests(algorithm), provider(k.NewMAC)
+		if digest == nil {
 			return nil, fmt.Errorf("name server: key %s: algorithm %q is not taken, use hmac-sha256, -sha224, -sha384 or -sha512", k, k.Algorithm)
 		}
-		if len(k.Secret) == 0 || k.String() == "." {
+		if from == nil && len(k.Secret) > 0 {
+			from = func() hash.Hash { return hmac.New(digest, k.Secret) }
+		}
+		if from == nil || k.String() == "." {
 			return nil, fmt.Errorf("name server: key %s has no name or no secret", k)
 		}
 		if _, twice := ring[k.String()]; twice {
 			return nil, fmt.Errorf("name server: key %s is given twice", k)
 		}
-		ring[k.String()] = keyEntry{k.String(), algorithm, base64.StdEncoding.EncodeToString(k.Secret)}
+		ring[k.String()] = keyEntry{k.String(), algorithm, from}
 	}
 	return ring, nil
 }
@@ -77,7 +128,7 @@ func (r keyring) check(wire []byte, m *mdns.Msg) signature {
 		return s
 	}
 	s.key = key
-	switch err := mdns.TsigVerify(wire, key.secret, "", false); {
+	switch err := mdns.TsigVerifyWithProvider(wire, key.provider, "", false); {
 	case err == nil:
 	case errors.Is(err, mdns.ErrTime):
 		s.fault = mdns.RcodeBadTime
@@ -118,5 +169,5 @@ func (s signature) packNext(reply *mdns.Msg, before string, later bool) (wire []
 		record.TimeSigned = s.tsig.TimeSigned
 		record.OtherData, record.OtherLen = fmt.Sprintf("%012x", time.Now().Unix()), 6
 	}
-	return mdns.TsigGenerate(reply, s.key.secret, before, later)
+	return mdns.TsigGenerateWithProvider(reply, s.key.provider, before, later)
 }

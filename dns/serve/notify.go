@@ -89,15 +89,15 @@ func (n *notifier) send(ctx context.Context, s *snapshot) error {
 	m := new(mdns.Msg).SetNotify(s.origin)
 	m.Answer = []mdns.RR{s.soa(apexTTL)}
 	c := mdns.Client{Timeout: notifyTimeout, Dialer: &net.Dialer{Timeout: notifyTimeout, LocalAddr: n.source()}}
-	if n.key.secret != "" {
-		c.TsigSecret = map[string]string{n.key.name: n.key.secret}
+	if n.key.provider != nil {
+		c.TsigProvider = n.key.provider
 		m.SetTsig(n.key.name, n.key.algorithm, fudge, time.Now().Unix())
 	}
 	reply, _, err := c.ExchangeContext(ctx, m, n.target.Address)
 	switch {
 	case err != nil:
 		return fmt.Errorf("notify %s: %w", n.target.Address, err)
-	case n.key.secret != "" && reply.IsTsig() == nil:
+	case n.key.provider != nil && reply.IsTsig() == nil:
 		return fmt.Errorf("notify %s: its acknowledgement is not signed", n.target.Address)
 	case reply.Rcode != mdns.RcodeSuccess:
 		return fmt.Errorf("notify %s: it answers %s: check that it is a secondary of %s and takes notifies from this address", n.target.Address, mdns.RcodeToString[reply.Rcode], s.origin)

@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Topology *regions.Topology
 	Slots    []regions.ReplicaID // behind the seed names, slot 0 first
+	Ports    []dns.Port          // that have SRV records
 	// Sources are the clusters to watch; a cluster of the topology without one is
 	// answered as one that was never read.
 	Sources []Source
@@ -57,6 +58,7 @@ type Server struct {
 
 	mu        sync.Mutex // guards what follows, and the order of zone updates
 	topology  *regions.Topology
+	ports     []dns.Port // as given
 	slots     []regions.ReplicaID
 	listeners []listener
 	bound     []netip.Addr // what they listen on
@@ -72,7 +74,7 @@ func New(c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		log: c.Log, now: c.Now, topology: c.Topology, slots: slices.Clone(c.Slots), address: slices.Clone(c.Addresses),
+		log: c.Log, now: c.Now, topology: c.Topology, ports: slices.Clone(c.Ports), slots: slices.Clone(c.Slots), address: slices.Clone(c.Addresses),
 		dirty: make(chan struct{}, 1), limits: c.Limits.filled(),
 	}
 	if s.log == nil {
@@ -208,7 +210,7 @@ func (s *Server) update() bool {
 
 // contents gathers what is known now; the caller holds mu, or is alone.
 func (s *Server) contents() Contents {
-	c := Contents{Topology: s.topology, Slots: s.slots, Server: s.address}
+	c := Contents{Topology: s.topology, Slots: s.slots, Ports: s.ports, Server: s.address}
 	read := map[string]bool{}
 	for _, w := range s.watchers {
 		pods, at, synced := w.lastKnown()

@@ -31,6 +31,7 @@ type Contents struct {
 	// Topology gives the zone's name, the TTL and which names exist.
 	Topology *regions.Topology
 	Slots    []regions.ReplicaID // behind the seed names, slot 0 first
+	Ports    []dns.Port          // that have SRV records
 	// Endpoints are the pods of all clusters, as last known.
 	Endpoints []dns.Endpoint
 	// Unread are the clusters that were never read: nothing is known of their names.
@@ -50,9 +51,10 @@ type snapshot struct {
 	records  []dns.RecordSet // dns.Desired
 	sets     []dns.RecordSet // what a transfer holds beside the SOA: records and the server's own, sorted
 	declared []dns.Name
-	unread   [][]byte // names on the wire, at and below which nothing is known
-	history  []diff   // the last changes, to this one, oldest first
-	*table            // nil until it is sealed
+	services []dns.Name // of the ports, which exist as the declared names do
+	unread   [][]byte   // names on the wire, at and below which nothing is known
+	history  []diff     // the last changes, to this one, oldest first
+	*table              // nil until it is sealed
 }
 
 // newSnapshot is complete but for its serial and history, and its table, which seal gives it.
@@ -60,7 +62,7 @@ func newSnapshot(c Contents) *snapshot {
 	zone := c.Topology.Spec.DNS.Zone
 	s := &snapshot{
 		origin:   dns.Canonical(zone),
-		records:  dns.Desired(c.Topology, c.Slots, c.Endpoints),
+		records:  dns.Desired(c.Topology, c.Slots, c.Endpoints, c.Ports...),
 		declared: dns.Names(c.Topology, c.Slots),
 	}
 	s.apex, _ = appendName(nil, s.origin) // names were checked before
@@ -69,7 +71,29 @@ func newSnapshot(c Contents) *snapshot {
 		s.unread = append(s.unread, name)
 	}
 	s.sets = merged(s.records, s.serverSets(c.Server))
+	s.services = serviceNames(c, s.declared)
 	return s
+}
+
+// serviceNames are the names under which ports are discovered, with the replicas behind each.
+func serviceNames(c Contents, declared []dns.Name) []dns.Name {
+	behind := map[string][]regions.ReplicaID{}
+	for _, n := range declared {
+		behind[n.Name] = n.Replicas
+	}
+	zone := c.Topology.Spec.DNS.Zone
+	var out []dns.Name
+	for _, p := range c.Ports {
+		var all []regions.ReplicaID
+		for _, r := range c.Topology.Spec.Regions {
+			name := dns.RegionName(zone, r.Name)
+			all = append(all, behind[name]...)
+			out = append(out, dns.Name{Name: dns.ServiceName(p.Name, name), Replicas: behind[name]})
+		}
+		out = append(out, dns.Name{Name: dns.ServiceName(p.Name, zone), Replicas: all})
+	}
+	slices.SortFunc(out, func(a, b dns.Name) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // server is the name of the zone's name server.
@@ -135,16 +159,17 @@ func (s *snapshot) seal(seed maphash.Seed) *snapshot {
 // addEmpty adds the names without records: declared ones whose replicas have no address yet, and those between
 // a name and the apex (RFC 4592 §2.2.2).
 func (s *snapshot) addEmpty(b *builder, between map[string]bool) {
-	sets := s.sets
-	for _, n := range s.declared {
-		for len(sets) > 0 && sets[0].Name < n.Name {
-			sets = sets[1:]
+	for _, names := range [][]dns.Name{s.declared, s.services} {
+		sets := s.sets
+		for _, n := range names {
+			for len(sets) > 0 && sets[0].Name < n.Name {
+				sets = sets[1:]
+			}
+			delete(between, n.Name)
+			if len(sets) == 0 || sets[0].Name != n.Name {
+				s.addNode(b, n.Name, slices.ContainsFunc(n.Clusters(), s.isUnread), nil)
+			}
 		}
-		if len(sets) > 0 && sets[0].Name == n.Name {
-			continue
-		}
-		delete(between, n.Name)
-		s.addNode(b, n.Name, slices.ContainsFunc(n.Clusters(), s.isUnread), nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(between)) {
 		s.addNode(b, name, false, nil)
@@ -166,7 +191,7 @@ func (s *snapshot) between() map[string]bool {
 	for _, set := range s.sets {
 		add(set.Name)
 	}
-	for _, n := range s.declared {
+	for _, n := range slices.Concat(s.declared, s.services) {
 		add(n.Name)
 	}
 	return out
@@ -240,8 +265,10 @@ func (s *snapshot) sameRecords(other *snapshot) bool {
 // sameAnswers tells whether nobody would see a difference.
 func (s *snapshot) sameAnswers(other *snapshot) bool {
 	return s.sameRecords(other) && slices.EqualFunc(s.unread, other.unread, slices.Equal[[]byte]) &&
-		slices.EqualFunc(s.declared, other.declared, func(a, b dns.Name) bool { return a.Name == b.Name && slices.Equal(a.Replicas, b.Replicas) })
+		slices.EqualFunc(s.declared, other.declared, sameName) && slices.EqualFunc(s.services, other.services, sameName)
 }
+
+func sameName(a, b dns.Name) bool { return a.Name == b.Name && slices.Equal(a.Replicas, b.Replicas) }
 
 func sameSet(a, b dns.RecordSet) bool {
 	return a.Name == b.Name && a.Type == b.Type && a.TTL == b.TTL && slices.Equal(a.Values, b.Values)

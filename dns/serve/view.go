@@ -14,9 +14,10 @@ import (
 type View struct {
 	Topology  *regions.Topology
 	Slots     []regions.ReplicaID // behind the seed names, slot 0 first
+	Ports     []dns.Port          // that have SRV records
 	Endpoints []dns.Endpoint      // the pods of all clusters, as last known, in the order of the sources
 	Names     []dns.Name          // dns.Names of the topology and the slots
-	Records   []dns.RecordSet     // dns.Desired of the three, sorted by name and type
+	Records   []dns.RecordSet     // dns.Desired of these, sorted by name and type
 	// Unread are the clusters that were not read by this process, sorted: what Endpoints holds
 	// of them, if anything, is what another run knew (see Restored).
 	Unread []string
@@ -59,7 +60,7 @@ func (s *Server) show(c Contents) {
 func (z *Zone) view(c Contents) View {
 	current := z.current.Load()
 	v := View{
-		Topology: c.Topology, Slots: c.Slots, Endpoints: c.Endpoints,
+		Topology: c.Topology, Slots: c.Slots, Ports: c.Ports, Endpoints: c.Endpoints,
 		Names: current.declared, Records: current.records, Serial: current.serial,
 		Unread: slices.Clone(c.Unread), Restored: c.Restored,
 	}

@@ -29,7 +29,7 @@ func (a *app) dnsCommand() *cobra.Command {
 
 // authorityFor connects and makes a server for the zone; its slots are those
 // recorded. A standing one follows silent clusters too, in case they come back.
-func (a *app) authorityFor(ctx context.Context, standing bool) (*wired, []planner.Observation, *serve.Server, error) {
+func (a *app) authorityFor(ctx context.Context, standing bool, more ...serveOption) (*wired, []planner.Observation, *serve.Server, error) {
 	w, observed, err := a.look(ctx, false)
 	if err != nil {
 		return nil, nil, nil, err
@@ -41,7 +41,7 @@ func (a *app) authorityFor(ctx context.Context, standing bool) (*wired, []planne
 	if !standing {
 		names = answering(observed)
 	}
-	server, err := w.server(planner.Slots(w.input(observed)), names)
+	server, err := w.server(planner.Slots(w.input(observed)), names, more...)
 	return w, observed, server, err
 }
 

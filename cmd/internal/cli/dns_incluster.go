@@ -23,6 +23,7 @@ type inClusterOptions struct {
 	health      string // host:port of the probes; empty: none
 	credentials string // the directory of the credentials for the other clusters
 	services    map[string]string
+	standing    standingOptions
 }
 
 const (

@@ -6,8 +6,10 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"quorate.dev/quorate/dns"
+	"quorate.dev/quorate/dns/serve"
 	"quorate.dev/quorate/regions"
 )
 
@@ -39,8 +41,9 @@ func (a *app) serveCommand() *cobra.Command {
 	flags.StringVar(&in.listen, "listen", "", fmt.Sprintf("`host:port` to answer on (default: spec.dns.publish.serve.listen; 127.0.0.1:%d with --in-cluster)", regions.AuthorityPort))
 	flags.StringVar(&in.cluster, "in-cluster", "", "the `cluster` that this process runs in")
 	flags.StringVar(&in.credentials, "credentials", regions.CredentialsDir, "with --in-cluster: the `directory` of the credentials for the other clusters; it may fill later")
-	flags.StringVar(&in.health, "health", "", "with --in-cluster: `host:port` to answer /livez and /readyz on (default: nowhere)")
+	flags.StringVar(&in.health, "health", "", "`host:port` to answer /livez, /readyz and /metrics on (default: nowhere)")
 	flags.StringToStringVar(&in.services, "service", nil, "with --in-cluster: the governing Service of each pool, as `pool=service`")
+	in.standing.flags(flags)
 	flags.BoolVar(&o.manifests, "manifests", false, "print the objects of the authority inside the clusters, and serve nothing")
 	flags.StringVar(&o.cluster, "cluster", "", "with --manifests: the `cluster` whose objects are printed (default: all)")
 	cmd.MarkFlagsMutuallyExclusive("manifests", "in-cluster")
@@ -51,11 +54,14 @@ func (a *app) serveCommand() *cobra.Command {
 // serve chooses between the three things that the command does, and refuses flags that
 // would have no effect.
 func (a *app) serve(cmd *cobra.Command, o serveOptions) error {
-	needs := map[string]string{"cluster": "manifests", "credentials": "in-cluster", "health": "in-cluster", "service": "in-cluster"}
-	for _, flag := range []string{"cluster", "credentials", "health", "service"} {
+	needs := map[string]string{"cluster": "manifests", "credentials": "in-cluster", "service": "in-cluster"}
+	for _, flag := range []string{"cluster", "credentials", "service"} {
 		if cmd.Flags().Changed(flag) && !cmd.Flags().Changed(needs[flag]) {
 			return advised{invalidInput{fmt.Errorf("--%s has no effect without --%s", flag, needs[flag])}, fmt.Sprintf("add --%s or leave --%s out", needs[flag], flag)}
 		}
+	}
+	if problem := o.inCluster.standing.useless(cmd.Flags(), o.manifests); problem != "" {
+		return advised{invalidInput{errors.New(problem)}, "leave it out: what the authority inside the clusters keeps is in its manifests"}
 	}
 	switch {
 	case o.manifests:
@@ -63,14 +69,19 @@ func (a *app) serve(cmd *cobra.Command, o serveOptions) error {
 	case cmd.Flags().Changed("in-cluster"):
 		return a.dnsServeInCluster(cmd.Context(), o.inCluster)
 	}
-	return a.dnsServe(cmd.Context(), o.inCluster.listen)
+	return a.dnsServe(cmd.Context(), o.inCluster)
 }
 
-func (a *app) dnsServe(ctx context.Context, listen string) error {
-	w, observed, server, err := a.authorityFor(ctx, true)
+func (a *app) dnsServe(ctx context.Context, o inClusterOptions) error {
+	option, err := o.standing.option(a.log)
+	if err != nil {
+		return advised{invalidInput{err}, "correct the flags"}
+	}
+	w, observed, server, err := a.authorityFor(ctx, true, option)
 	if err != nil {
 		return err
 	}
+	listen := o.listen
 	if listen == "" {
 		listen = listenAddress(w)
 	}
@@ -81,16 +92,19 @@ func (a *app) dnsServe(ctx context.Context, listen string) error {
 	if err != nil {
 		return advised{fmt.Errorf("serve zone %s: %w", w.topology.Spec.DNS.Zone, err), "end what listens there, or pass another address with --listen"}
 	}
-	for _, o := range observed {
-		if o.Unreachable != "" {
-			fmt.Fprintf(a.err, "%s does not answer yet; its names are answered with SERVFAIL until it does: %s\n", o.Cluster, o.Unreachable)
-		}
+	health, err := healthListener(ctx, o.health)
+	if err != nil {
+		return err
 	}
+	tellSilent(a.err, observed, server.Status())
 	fmt.Fprintf(a.err, "serving %s at %s (UDP and TCP)\n", dns.Canonical(w.topology.Spec.DNS.Zone), address)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go w.followSlots(ctx, server)
-	return server.Run(ctx)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return server.Run(ctx) })
+	group.Go(func() error { w.followSlots(ctx, server); return nil })
+	if health != nil {
+		group.Go(func() error { return serve.ServeHealth(ctx, health, anyKnown(server), server.Metrics()) })
+	}
+	return group.Wait()
 }
 
 func listenAddress(w *wired) string {

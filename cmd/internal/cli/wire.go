@@ -192,13 +192,16 @@ func (w *wired) ports(authority rollout.Authority, lease leaseTerms) rollout.Por
 }
 
 // server is an authority for the zone in this process, over watches of the clusters.
-func (w *wired) server(slots []regions.ReplicaID, clusters []string) (*serve.Server, error) {
-	config := serve.Config{Topology: w.topology, Slots: slots, Now: w.now, Log: w.log}
+func (w *wired) server(slots []regions.ReplicaID, clusters []string, more ...serveOption) (*serve.Server, error) {
+	config := serve.Config{Topology: w.topology, Slots: slots, Ports: w.servicePorts(), Now: w.now, Log: w.log}
 	for _, name := range clusters {
 		config.Sources = append(config.Sources, serve.Source{
 			Cluster: name, Namespace: w.scopes[name].Namespace,
 			Client: w.clusters[name].Clientset(), Services: w.services(name),
 		})
+	}
+	for _, option := range more {
+		option(&config)
 	}
 	return serve.New(config)
 }

@@ -34,6 +34,9 @@ func (a *app) insider(ctx context.Context, t *regions.Topology, o inClusterOptio
 	}
 	in := &insider{topology: t, own: o.cluster, ways: ways, app: a, records: map[string]regions.Record{}}
 	config := serve.Config{Topology: t, Slots: in.slots(), Now: a.now, Log: a.log}
+	if err := o.standing.configure(t, a.log, &config); err != nil {
+		return nil, insideListeners{}, err
+	}
 	for _, c := range t.OrderedClusters() {
 		source := serve.Source{Cluster: c.Name, Namespace: c.Namespace, Connector: clientOf(ways[c.Name]), Services: map[string]string{}}
 		for _, pool := range t.Pools(c) {
