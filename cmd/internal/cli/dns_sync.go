@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -40,11 +41,13 @@ func (a *app) dnsSyncCommand() *cobra.Command {
 	flags.StringVar(&o.home, "home", "", "the `cluster` whose Lease elects the writer (default: the first one in rollout order)")
 	flags.StringVar(&o.health, "health", "", "`host:port` to answer /livez, /readyz and /metrics on (default: nowhere)")
 	zoneFlags(cmd, &o.zones)
-	cmd.MarkFlagsMutuallyExclusive("no-lease", "home")
 	return cmd
 }
 
 func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
+	if o.alone && o.home != "" {
+		return advised{invalidInput{errors.New("--home names the cluster of the Lease, and --no-lease asks for none")}, "pass one of them"}
+	}
 	w, targets, err := a.readyToPublish(ctx)
 	if err != nil {
 		return err
