@@ -28,7 +28,7 @@ type bank struct {
 // settings are what the tests change in the topology.
 type settings struct {
 	Name, Image, Timeout, Soak, CanarySoak string
-	Authorities                            string // a YAML list
+	Authorities, Publish                   string // YAML lists
 	Locality                               string // how a replica learns its zone
 	Replicas                               map[string]int
 }
@@ -46,7 +46,7 @@ spec:
   survive: {failure: region, voters: 5}
   tls: {mode: disabled}
   locality: {zone: {{.Locality}}}
-  dns: {zone: {{.Name}}.db.example.com, ttl: 5s, publish: [{serve: {listen: "127.0.0.1:5300"}}], authorities: {{.Authorities}}}
+  dns: {zone: {{.Name}}.db.example.com, ttl: 5s, publish: {{.Publish}}, authorities: {{.Authorities}}}
   rollout:
     order: [us-west1, us-east1, europe-west1]
     soak: {{.Soak}}
@@ -65,6 +65,7 @@ spec:
 func newBank(t *testing.T, h *sandboxHandle, name string) *bank {
 	b := &bank{t: t, sandbox: h, dir: t.TempDir(), settings: settings{
 		Name: name, Image: "v25.4.0", Timeout: "60s", Soak: "300ms", CanarySoak: "1s", Authorities: "[]", Locality: h.locality(),
+		Publish:  `[{serve: {listen: "127.0.0.1:5300"}}]`,
 		Replicas: map[string]int{"usw1": 3, "use1": 3, "euw1": 3},
 	}}
 	b.write(func(*settings) {})

@@ -176,6 +176,8 @@ func TestInterrupted(t *testing.T) {
 func TestClusterStopped(t *testing.T) {
 	h := sandbox(t, "stopped")
 	t.Parallel()
+	h.stopping.Lock()
+	defer h.stopping.Unlock()
 	b := newBank(t, h, "silent")
 	b.apply()
 	h.must(t, "stop", "euw1", "--name", h.name)

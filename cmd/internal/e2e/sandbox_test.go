@@ -25,6 +25,7 @@ type sandboxHandle struct {
 	clients    map[string]kubernetes.Interface
 	once       sync.Once
 	err        error
+	stopping   sync.Mutex // held by the test that stops clusters of this sandbox
 }
 
 // sandbox starts a sandbox once for all tests that name it.
