@@ -20,14 +20,7 @@ const name = "bank-0.use1.bank.db.example.com."
 // serveDNS answers on a loopback port, UDP and TCP, until the test ends.
 func serveDNS(t *testing.T, handler func(network string, w mdns.ResponseWriter, q *mdns.Msg)) string {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stream, err := net.Listen("tcp", packets.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	packets, stream := bindBoth(t)
 	for network, server := range map[string]*mdns.Server{"udp": {PacketConn: packets}, "tcp": {Listener: stream}} {
 		started := make(chan struct{})
 		server.NotifyStartedFunc = func() { close(started) }
@@ -42,6 +35,26 @@ func serveDNS(t *testing.T, handler func(network string, w mdns.ResponseWriter, 
 		})
 	}
 	return packets.LocalAddr().String()
+}
+
+// bindBoth finds a port that is free for UDP and for TCP: one that the system gives for the one may be taken for the other.
+func bindBoth(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var config net.ListenConfig
+	var last error
+	for range 32 {
+		packets, err := config.ListenPacket(t.Context(), "udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := config.Listen(t.Context(), "tcp", packets.LocalAddr().String())
+		if err == nil {
+			return packets, stream
+		}
+		last = errors.Join(err, packets.Close())
+	}
+	t.Fatal(last)
+	return nil, nil
 }
 
 // answering gives the records of the asked type, read from zone-file text.

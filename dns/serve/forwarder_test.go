@@ -127,7 +127,7 @@ func authorityAt(t *testing.T, address string) (*cluster, func()) {
 	t.Helper()
 	use1 := newCluster(t, "use1")
 	use1.put(t, "s", slicePod("bank-0", "a", "10.1.0.4"))
-	server, err := serve.New(serve.Config{Topology: bank(), Sources: []serve.Source{use1.source()}, Now: time.Now})
+	server, err := serve.New(t.Context(), serve.Config{Topology: bank(), Sources: []serve.Source{use1.source()}, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

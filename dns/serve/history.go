@@ -100,8 +100,8 @@ func remember(history []diff, old, next *snapshot) []diff {
 		history = history[len(history)-keptDiffs:]
 	}
 	most, count := max(keptRecords, next.recordCount()), 0
-	for i := len(history) - 1; i >= 0; i-- {
-		if count += history[i].records(); count > most {
+	for i, step := range slices.Backward(history) {
+		if count += step.records(); count > most {
 			return slices.Clone(history[i+1:])
 		}
 	}

@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"testing"
@@ -50,8 +51,9 @@ func newSecondary(t *testing.T, key *serve.Key, rcodes ...int) secondary {
 	done := make(chan error, 1)
 	go func() { done <- server.ActivateAndServe() }()
 	t.Cleanup(func() {
-		_ = server.Shutdown()
-		<-done
+		if err := errors.Join(server.Shutdown(), <-done); err != nil {
+			t.Error(err)
+		}
 	})
 	return s
 }

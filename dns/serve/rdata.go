@@ -18,9 +18,10 @@ func typeOf(t dns.Type) (uint16, bool) {
 		return mdns.TypeA, true
 	case dns.TypeAAAA:
 		return mdns.TypeAAAA, true
+	default:
+		number, ok := mdns.StringToType[string(t)]
+		return number, ok
 	}
-	number, ok := mdns.StringToType[string(t)]
-	return number, ok
 }
 
 // appendData appends what a record of the type holds, from its presentation form; names in it in full.

@@ -69,7 +69,7 @@ type Server struct {
 }
 
 // New checks the configuration and makes a server that neither watches nor listens yet.
-func New(c Config) (*Server, error) {
+func New(ctx context.Context, c Config) (*Server, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func New(c Config) (*Server, error) {
 	for _, source := range c.Sources {
 		s.watchers = append(s.watchers, newWatcher(source, c.Now, s.log, s.notify))
 	}
-	after := s.takeUp(c.State)
+	after := s.takeUp(ctx, c.State)
 	contents := s.contents()
 	s.zone = newZone(contents, c.Now, after)
 	s.show(contents)
@@ -97,11 +97,11 @@ func New(c Config) (*Server, error) {
 }
 
 // takeUp restores the last known state and tells which serial it served. What cannot be restored is logged, and is as if it was not there.
-func (s *Server) takeUp(state State) (after *uint32) {
+func (s *Server) takeUp(ctx context.Context, state State) (after *uint32) {
 	if s.state = state; state == nil {
 		return nil
 	}
-	after, err := s.restore(context.Background())
+	after, err := s.restore(ctx)
 	if err != nil {
 		s.log.Error("the last known state cannot be taken up; names of clusters that are not read yet are answered with SERVFAIL", "error", err)
 	}

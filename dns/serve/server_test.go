@@ -27,7 +27,7 @@ func start(t *testing.T, c serve.Config) (*serve.Server, string) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	server, err := serve.New(c)
+	server, err := serve.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestServerOnTheWire(t *testing.T) {
 }
 
 func TestListen(t *testing.T) {
-	server, err := serve.New(serve.Config{Topology: bank(), Now: time.Now})
+	server, err := serve.New(t.Context(), serve.Config{Topology: bank(), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestNewRefuses(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			test.config.Now = time.Now
-			_, err := serve.New(test.config)
+			_, err := serve.New(t.Context(), test.config)
 			for _, want := range test.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("got %v, want %q", err, want)

@@ -23,7 +23,7 @@ func runFor(t *testing.T, c serve.Config, until func(*serve.Server) bool) *serve
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	server, err := serve.New(c)
+	server, err := serve.New(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestStateThatIsNotTaken(t *testing.T) {
 			if test.topology != nil {
 				config.Topology = test.topology
 			}
-			server, err := serve.New(config)
+			server, err := serve.New(t.Context(), config)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +227,7 @@ func FuzzState(f *testing.F) {
 	f.Add([]byte(`{"format_version":"1.0","sha256":"","state":{}}`))
 	f.Add([]byte(`{"format_version":"1.0","state":null}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		server, err := serve.New(serve.Config{Topology: bank(), Now: time.Now, State: &memory{data: data}})
+		server, err := serve.New(t.Context(), serve.Config{Topology: bank(), Now: time.Now, State: &memory{data: data}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,7 +16,7 @@ func TestView(t *testing.T) {
 	use1, euw1 := newCluster(t, "use1"), newCluster(t, "euw1")
 	euw1.down.Store(true)
 	use1.put(t, "slice", slicePod("bank-0", "a", "10.1.0.4"))
-	server, err := serve.New(serve.Config{
+	server, err := serve.New(t.Context(), serve.Config{
 		Topology: bank(), Sources: []serve.Source{use1.source(), euw1.source()}, Now: time.Now,
 		Slots: []regions.ReplicaID{id("use1", 0)},
 	})

@@ -124,7 +124,7 @@ func (w *wired) authority(ctx context.Context, observed []planner.Observation) (
 	if standing, where, ok := w.standing(); ok {
 		return standing, where, func() error { w.closeTunnels(); return nil }, nil
 	}
-	server, err := w.server(planner.Slots(w.input(observed)), w.names())
+	server, err := w.server(ctx, planner.Slots(w.input(observed)), w.names())
 	if err != nil {
 		return authority{}, "", nil, fmt.Errorf("start the authority of %s: %w", w.topology.Spec.DNS.Zone, err)
 	}

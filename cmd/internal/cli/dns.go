@@ -41,7 +41,7 @@ func (a *app) authorityFor(ctx context.Context, standing bool, more ...serveOpti
 	if !standing {
 		names = answering(observed)
 	}
-	server, err := w.server(planner.Slots(w.input(observed)), names, more...)
+	server, err := w.server(ctx, planner.Slots(w.input(observed)), names, more...)
 	return w, observed, server, err
 }
 

@@ -96,7 +96,7 @@ func (w *wired) wantedNow(ctx context.Context, observed []planner.Observation) (
 	if len(answering(observed)) == 0 {
 		return dns.Wanted{}, silence(observed)
 	}
-	server, err := w.server(planner.Slots(w.input(observed)), answering(observed))
+	server, err := w.server(ctx, planner.Slots(w.input(observed)), answering(observed))
 	if err != nil {
 		return dns.Wanted{}, err
 	}

@@ -31,7 +31,7 @@ func TestInsiderReady(t *testing.T) {
 		}}},
 	}}
 	services := map[string]string{"bank": "bank"}
-	server, err := serve.New(serve.Config{Topology: topology, Now: time.Now, Sources: []serve.Source{
+	server, err := serve.New(t.Context(), serve.Config{Topology: topology, Now: time.Now, Sources: []serve.Source{
 		{Cluster: "use1", Namespace: "bank", Client: fake.NewClientset(), Services: services},
 		{Cluster: "usw1", Namespace: "bank", Connector: noWay{}, Services: services},
 	}})

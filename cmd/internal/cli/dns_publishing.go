@@ -16,7 +16,7 @@ func (a *app) publishing(ctx context.Context, w *wired, observed []planner.Obser
 	if err != nil || len(targets) == 0 {
 		return "", func() error { return nil }, err
 	}
-	server, err := w.server(planner.Slots(w.input(observed)), w.names())
+	server, err := w.server(ctx, planner.Slots(w.input(observed)), w.names())
 	if err != nil {
 		return "", nil, fmt.Errorf("follow the names of %s: %w", w.topology.Spec.DNS.Zone, err)
 	}

@@ -63,7 +63,7 @@ func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
 	if err := wrongClusters(w, observed); err != nil {
 		return err
 	}
-	server, err := w.server(nil, w.names())
+	server, err := w.server(ctx, nil, w.names())
 	if err != nil {
 		return err
 	}

@@ -192,7 +192,7 @@ func (w *wired) ports(authority rollout.Authority, lease leaseTerms) rollout.Por
 }
 
 // server is an authority for the zone in this process, over watches of the clusters.
-func (w *wired) server(slots []regions.ReplicaID, clusters []string, more ...serveOption) (*serve.Server, error) {
+func (w *wired) server(ctx context.Context, slots []regions.ReplicaID, clusters []string, more ...serveOption) (*serve.Server, error) {
 	config := serve.Config{Topology: w.topology, Slots: slots, Ports: w.servicePorts(), Now: w.now, Log: w.log}
 	for _, name := range clusters {
 		config.Sources = append(config.Sources, serve.Source{
@@ -203,7 +203,7 @@ func (w *wired) server(slots []regions.ReplicaID, clusters []string, more ...ser
 	for _, option := range more {
 		option(&config)
 	}
-	return serve.New(config)
+	return serve.New(ctx, config)
 }
 
 // asking is the authority behind these name servers.

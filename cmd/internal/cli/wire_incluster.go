@@ -44,7 +44,7 @@ func (a *app) insider(ctx context.Context, t *regions.Topology, o inClusterOptio
 		}
 		config.Sources = append(config.Sources, source)
 	}
-	if in.server, err = serve.New(config); err != nil {
+	if in.server, err = serve.New(ctx, config); err != nil {
 		return nil, insideListeners{}, err
 	}
 	out := insideListeners{mounted: mounted}
