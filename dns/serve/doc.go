@@ -13,6 +13,10 @@
 // declares and that has no address yet exists: it is answered NOERROR without records (NODATA), and a
 // denial is cached for NegativeTTL at most (RFC 2308 §5).
 //
-// The server never recurses, transfers no zones and takes no updates; it refuses those, and whatever
+// Nearly every query is answered from octets that were laid out when the records changed (see plain), the others through
+// Zone.Answer. Secondaries may transfer the zone where Transfers allow it, and are told of changes; a State keeps
+// what is known over restarts; Limits bound what a client may cost.
+//
+// The server never recurses and takes no updates; it refuses those, and whatever
 // is outside its zone, with an answer (RFC 1035, 2181, 6891, 8482).
 package serve
