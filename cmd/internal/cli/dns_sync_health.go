@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func writerMetrics(status sync.Status) string {
 	for _, m := range metrics() {
 		fmt.Fprintf(&out, "# HELP %s %s\n# TYPE %s %s\n", m.name, m.help, m.name, m.kind)
 		for _, z := range status.Zones {
-			fmt.Fprintf(&out, "%s{server=%q,zone=%q} %v\n", m.name, z.Server, z.Zone, m.value(z))
+			fmt.Fprintf(&out, "%s{server=%q,zone=%q} %s\n", m.name, z.Server, z.Zone, strconv.FormatFloat(m.value(z), 'f', -1, 64))
 		}
 	}
 	return out.String()

@@ -124,7 +124,7 @@ func zone(w io.Writer, s Style, z ZoneChanges) {
 		s.text(w, fmt.Sprintf("  %s %s was changed by another hand since it was written; it held %s", s.paint(yellow, "!"), strings.TrimSuffix(e.Name, "."), found(e.Found)), 6)
 	}
 	if n := len(z.Kept); n > 0 {
-		s.text(w, "  "+s.paint(faint, fmt.Sprintf("kept, although nothing stands behind them now: %s", some(z.Kept))), 4)
+		s.text(w, "  "+s.paint(faint, fmt.Sprintf("kept as they are, with nothing known behind them now: %s", some(z.Kept))), 4)
 	}
 	if z.Ownership > 0 {
 		s.text(w, "  "+s.paint(faint, "ownership alone is written anew of "+count(z.Ownership, "name", "names")), 4)
