@@ -42,6 +42,7 @@ func (s *Server) families() []*dto.MetricFamily {
 	if saved := s.saved.Load(); saved != 0 {
 		out = append(out, gauge("quorate_dns_state_saved_timestamp_seconds", "When the last known state was last kept.", sample(float64(saved))))
 	}
+	out = slices.DeleteFunc(out, func(f *dto.MetricFamily) bool { return len(f.Metric) == 0 }) // such as notifies, where there is nobody to tell
 	slices.SortFunc(out, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
 	return out
 }
