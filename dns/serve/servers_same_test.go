@@ -128,8 +128,12 @@ func ask(t *testing.T, network, address string, query *mdns.Msg) string {
 		set  bool
 		name string
 	}{
-		{reply.Authoritative, "aa"}, {reply.Truncated, "tc"}, {reply.RecursionAvailable, "ra"}, {reply.RecursionDesired, "rd"},
-		{reply.AuthenticatedData, "ad"}, {reply.CheckingDisabled, "cd"},
+		{reply.Authoritative, "aa"},
+		{reply.Truncated, "tc"},
+		{reply.RecursionAvailable, "ra"},
+		{reply.RecursionDesired, "rd"},
+		{reply.AuthenticatedData, "ad"},
+		{reply.CheckingDisabled, "cd"},
 	} {
 		if flag.set {
 			out = append(out, flag.name)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -178,17 +177,4 @@ func served(t *testing.T, p *primary, before uint32) {
 		}
 		<-time.After(time.Millisecond)
 	}
-}
-
-// zoneFile is what a primary serves, as the lines of a zone file.
-func zoneFile(t *testing.T, address string) []string {
-	t.Helper()
-	rrs, _, _ := transferOf(t, address, axfr(), nil)
-	var out []string
-	for _, line := range lines(rrs[1 : len(rrs)-1]) {
-		if !strings.Contains(line, " NS ") && !strings.HasPrefix(line, "ns1.") {
-			out = append(out, line)
-		}
-	}
-	return out
 }
