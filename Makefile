@@ -93,6 +93,9 @@ test-integration: build sandbox-binaries ## run the tests that need real control
 	@mkdir -p $(BIN); tools="$$($(SANDBOX) build --print-path)"; \
 	export QUORATE_SANDBOX=$(SANDBOX) QUORATE_KUBECTL="$$tools/kubectl" QUORATE_KUSTOMIZE="$$tools/kustomize"; \
 	export QUORATE_E2E=1 QUORATE_SANDBOX_IT=1; \
+	.ci/packages names; \
+	if reason="$$(.ci/packages names --check 2>&1)"; then export QUORATE_NAMESERVERS=1; \
+	else echo "skipped: names in name servers, end to end: $$reason" | tee -a $(RESULTS); [ -z "$${CI:-}" ]; fi; \
 	trap '$(SANDBOX) down --name $(SHARED)' EXIT; \
 	$(SANDBOX) up --name $(SHARED) --cluster one=test-region; \
 	QUORATE_TEST_KUBECONFIG="$$($(SANDBOX) kubeconfig --name $(SHARED))"; export QUORATE_TEST_KUBECONFIG; \

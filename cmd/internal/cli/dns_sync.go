@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
@@ -47,6 +48,9 @@ func (a *app) dnsSyncCommand() *cobra.Command {
 func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
 	if o.alone && o.home != "" {
 		return advised{invalidInput{errors.New("--home names the cluster of the Lease, and --no-lease asks for none")}, "pass one of them"}
+	}
+	if _, port, err := net.SplitHostPort(o.health); o.health != "" && (err != nil || port == "") {
+		return advised{invalidInput{fmt.Errorf("--health %q is not host:port", o.health)}, "write it as 127.0.0.1:8080"}
 	}
 	w, targets, err := a.readyToPublish(ctx)
 	if err != nil {

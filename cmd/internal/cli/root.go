@@ -69,6 +69,9 @@ func (a *app) rootCommand() *cobra.Command {
 
 // configure reads the settings: flags over QUORATE_* variables over the settings file.
 func (a *app) configure(cmd *cobra.Command) error {
+	if err := cmd.ValidateFlagGroups(); err != nil {
+		return advised{invalidInput{err}, fmt.Sprintf("see `%s --help`", cmd.CommandPath())}
+	}
 	a.command = cmd.CommandPath()
 	a.settings.SetEnvPrefix("QUORATE")
 	a.settings.SetEnvKeyReplacer(strings.NewReplacer("-", "_"))

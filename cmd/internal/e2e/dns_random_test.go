@@ -140,8 +140,8 @@ func (n *named) judge(want map[string]string, addresses []string) {
 		if !isReplica(want, n.settings.Name, got[seed]) {
 			n.t.Errorf("%s is %q, of no replica", seed, got[seed])
 		}
-		if serve, err := told(n.t.Context(), addresses[0], seed); err != nil || serve != got[seed] {
-			n.t.Errorf("%s is %q at one authority and %q at the other (%v)", seed, serve, got[seed], err)
+		if other, err := told(n.t.Context(), addresses[0], seed); err != nil || other != got[seed] {
+			n.t.Errorf("%s is %q at one authority and %q at the other (%v)", seed, other, got[seed], err)
 		}
 		delete(got, seed)
 	}
