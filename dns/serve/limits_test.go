@@ -90,7 +90,7 @@ func TestOverTheLimit(t *testing.T) {
 // testServer runs a server without clusters until the test ends.
 func testServer(t *testing.T, l Limits) (*Server, string) {
 	t.Helper()
-	s, err := New(Config{Topology: fleet(3).Topology, Now: time.Now, Limits: l})
+	s, err := New(t.Context(), Config{Topology: fleet(3).Topology, Now: time.Now, Limits: l})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type primary struct {
 
 func (p *primary) start(t *testing.T) {
 	t.Helper()
-	server, err := serve.New(p.config)
+	server, err := serve.New(t.Context(), p.config)
 	if err != nil {
 		t.Fatal(err)
 	}
