@@ -46,11 +46,8 @@ func (a *app) dnsSyncCommand() *cobra.Command {
 }
 
 func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
-	if o.alone && o.home != "" {
-		return advised{invalidInput{errors.New("--home names the cluster of the Lease, and --no-lease asks for none")}, "pass one of them"}
-	}
-	if _, port, err := net.SplitHostPort(o.health); o.health != "" && (err != nil || port == "") {
-		return advised{invalidInput{fmt.Errorf("--health %q is not host:port", o.health)}, "write it as 127.0.0.1:8080"}
+	if err := o.check(); err != nil {
+		return err
 	}
 	w, targets, err := a.readyToPublish(ctx)
 	if err != nil {
@@ -94,6 +91,17 @@ func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
 		group.Go(func() error { return serveWriterHealth(ctx, listener, writer) })
 	}
 	return group.Wait()
+}
+
+// check refuses flags that cannot be meant so.
+func (o syncOptions) check() error {
+	if o.alone && o.home != "" {
+		return advised{invalidInput{errors.New("--home names the cluster of the Lease, and --no-lease asks for none")}, "pass one of them"}
+	}
+	if _, port, err := net.SplitHostPort(o.health); o.health != "" && (err != nil || port == "") {
+		return advised{invalidInput{fmt.Errorf("--health %q is not host:port", o.health)}, "write it as 127.0.0.1:8080"}
+	}
+	return nil
 }
 
 // writes says which zones are kept true, and where.
