@@ -125,3 +125,10 @@ func (r *reconciler) counted(changes []Change) []Change {
 	}
 	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return slices.Contains(retired, c.Name) })
 }
+
+// awayTargets tells the delete of an SRV set of which every target is a name that is kept while its pod is away: the
+// set is kept with them.
+func awayTargets(c Change, away map[string]bool) bool {
+	return c.Action == Delete && c.Type == TypeSRV &&
+		!slices.ContainsFunc(c.Before, func(v string) bool { return !away[target(v)] })
+}
