@@ -22,3 +22,18 @@ func TestReconcileKeepsServicesOfAwayPods(t *testing.T) {
 		t.Errorf("a port that is no more, its replicas there, keeps its names:\n%s", got)
 	}
 }
+
+// A name of a cluster that was not read is not touched, its ownership record neither, though something is known of the
+// cluster from before: an edit by hand would look like ours from then on.
+func TestReconcileLeavesOwnershipOfUnread(t *testing.T) {
+	zone := published(t, allPods())
+	for i, s := range zone {
+		if s.Name == "bank-0.use1.bank.db.example.com." && s.Type == dns.TypeA {
+			zone[i].Values = []string{"192.0.2.66"}
+		}
+	}
+	plan := reconcile(t, wanted(allPods(), "use1"), zone, dns.Options{})
+	if len(plan.Sets) != 0 || len(plan.Edited) != 1 {
+		t.Errorf("of a cluster that was not read %+v changes, edited %+v", plan.Sets, plan.Edited)
+	}
+}

@@ -31,13 +31,14 @@ func (r *reconciler) ownership(changes []Change) []Change {
 }
 
 // touched are the names whose ownership may be written: those that change, and ours that stand as they are wanted.
+// Those of clusters that were not read are let alone.
 func (r *reconciler) touched(changes []Change) []string {
 	var names []string
 	for _, c := range changes {
 		names = append(names, c.Name)
 	}
 	for name, owner := range r.owners {
-		if r.open[name] || !r.used[name] && !slices.Contains(r.unread, owner.Cluster) {
+		if (r.open[name] || !r.used[name]) && !slices.Contains(r.unread, owner.Cluster) {
 			names = append(names, name)
 		}
 	}
