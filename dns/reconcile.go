@@ -198,7 +198,7 @@ func (r *reconciler) diff() []Change {
 	}
 	away := r.away(has)
 	return slices.DeleteFunc(Diff(wanted, r.managed(), nil), func(c Change) bool {
-		return away[c.Name] || r.blocked(c.Name) || !has[c.Name] && !r.mayGo(c.Name)
+		return away[c.Name] || awayTargets(c, away) || r.blocked(c.Name) || !has[c.Name] && !r.mayGo(c.Name)
 	})
 }
 

@@ -31,13 +31,14 @@ func (r *reconciler) ownership(changes []Change) []Change {
 }
 
 // touched are the names whose ownership may be written: those that change, and ours that stand as they are wanted.
+// Those of clusters that were not read are let alone.
 func (r *reconciler) touched(changes []Change) []string {
 	var names []string
 	for _, c := range changes {
 		names = append(names, c.Name)
 	}
 	for name, owner := range r.owners {
-		if r.open[name] || !r.used[name] && !slices.Contains(r.unread, owner.Cluster) {
+		if (r.open[name] || !r.used[name]) && !slices.Contains(r.unread, owner.Cluster) {
 			names = append(names, name)
 		}
 	}
@@ -124,4 +125,11 @@ func (r *reconciler) counted(changes []Change) []Change {
 		retired = append(retired, retiredName(r.w.Zone, id))
 	}
 	return slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return slices.Contains(retired, c.Name) })
+}
+
+// awayTargets tells the delete of an SRV set of which every target is a name that is kept while its pod is away: the
+// set is kept with them.
+func awayTargets(c Change, away map[string]bool) bool {
+	return c.Action == Delete && c.Type == TypeSRV &&
+		!slices.ContainsFunc(c.Before, func(v string) bool { return !away[target(v)] })
 }

@@ -90,15 +90,32 @@ func Zones(w io.Writer, s Style, d ZonesDocument) {
 		s.text(w, fmt.Sprintf("%s %s does not answer; its records stay as they are: %s", s.paint(yellow, "note:"), cluster, d.Unread[cluster]), len("note: "))
 	}
 	fmt.Fprintln(w)
-	total := d.summary()
+	s.text(w, d.lastLine(), 0)
+}
+
+// lastLine sums up: what would change, and what would not be right afterwards either.
+func (d ZonesDocument) lastLine() string {
+	total, ownership, blocked := d.summary(), 0, 0
+	for _, z := range d.Zones {
+		ownership += z.Ownership
+		blocked += len(z.Obstacles)
+	}
+	names := count(blocked, "name", "names") + " cannot be published"
 	switch {
 	case slices.ContainsFunc(d.Zones, func(z ZoneChanges) bool { return z.Error != "" }):
-		s.text(w, fmt.Sprintf("Not all zones may be changed. In the others: %s.", total), 0)
-	case total == (zonesSummary{}):
-		s.text(w, "Nothing to do: the zones hold what the clusters call for.", 0)
-	default:
-		s.text(w, fmt.Sprintf("Record sets: %s.", total), 0)
+		return fmt.Sprintf("Not all zones may be changed. In the others: %s.", total)
+	case total != (zonesSummary{}) && blocked > 0:
+		return fmt.Sprintf("Record sets: %s. %s.", total, names)
+	case total != (zonesSummary{}):
+		return fmt.Sprintf("Record sets: %s.", total)
+	case ownership > 0:
+		return fmt.Sprintf("Record sets: none; ownership records: %d to write.", ownership)
+	case blocked == 1:
+		return "Nothing can be changed: " + names + ", see above what stands in its way."
+	case blocked > 1:
+		return "Nothing can be changed: " + names + ", see above what stands in their way."
 	}
+	return "Nothing to do: the zones hold what the clusters call for."
 }
 
 // String says how many record sets change.
