@@ -96,6 +96,9 @@ func (w *wired) wantedNow(ctx context.Context, observed []planner.Observation) (
 	if len(answering(observed)) == 0 {
 		return dns.Wanted{}, silence(observed)
 	}
+	if err := seedsKnown(observed, silence(observed)); err != nil {
+		return dns.Wanted{}, err
+	}
 	server, err := w.server(ctx, planner.Slots(w.input(observed)), answering(observed))
 	if err != nil {
 		return dns.Wanted{}, err
@@ -146,6 +149,20 @@ func (r *recordedSlots) follow(ctx context.Context) {
 	}
 }
 
+// seedsKnown tells why it is not known which replicas stand behind the seed names: clusters are missing, and none of those observed has
+// them on record. A cluster that is new has no record, and what is chosen without one may be other replicas than the database was told.
+func seedsKnown(observed []planner.Observation, missing error) error {
+	if missing == nil {
+		return nil
+	}
+	for _, o := range observed {
+		if len(o.State.Record.Database.Slots) > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("no cluster that answers has the replicas behind the seed names on record: %w", missing)
+}
+
 func (r *recordedSlots) read(ctx context.Context) error {
 	var observed []planner.Observation
 	var errs []error
@@ -157,8 +174,8 @@ func (r *recordedSlots) read(ctx context.Context) error {
 		}
 		observed = append(observed, planner.Observation{Cluster: name, State: regions.ClusterState{Cluster: name, Record: record}})
 	}
-	if len(observed) == 0 {
-		return errors.Join(errs...)
+	if err := seedsKnown(observed, errors.Join(errs...)); err != nil {
+		return err
 	}
 	if err := r.server.SetSlots(planner.Slots(r.w.input(observed))); err != nil {
 		return err

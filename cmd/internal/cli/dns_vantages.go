@@ -11,6 +11,7 @@ import (
 
 	"quorate.dev/quorate/dns/query"
 	"quorate.dev/quorate/planner"
+	"quorate.dev/quorate/planner/rollout"
 	"quorate.dev/quorate/regions"
 )
 
@@ -154,8 +155,18 @@ func (w *wired) askReplica(id regions.ReplicaID) func(context.Context, string) (
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", errCannotAsk, err)
 		}
-		return addressesOfNslookup(result.Stdout), nil
+		return toldByNslookup(result)
 	}
+}
+
+// toldByNslookup tells that there is no such name from a lookup that failed: nslookup ends with the same code at both.
+func toldByNslookup(result rollout.ExecResult) ([]string, error) {
+	addresses, said := addressesOfNslookup(result.Stdout), result.Stdout+result.Stderr
+	denied := strings.Contains(said, "NXDOMAIN") || strings.Contains(said, "No answer") || strings.Contains(said, "No such") || strings.Contains(said, "can't resolve")
+	if result.ExitCode != 0 && len(addresses) == 0 && !denied {
+		return nil, fmt.Errorf("nslookup ended with code %d: %s", result.ExitCode, strings.Join(strings.Fields(said), " "))
+	}
+	return addresses, nil
 }
 
 // lacks tells that a command is not in the image.

@@ -97,6 +97,9 @@ func (a *app) dnsVerify(ctx context.Context, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	if len(m.names) == 0 {
+		return cmp.Or(silence(observed), error(advised{errors.New("nothing is proven: no name has an address now"), "see `quorate status`: are the replicas there?"}))
+	}
 	if doc.Wrong() {
 		return advised{errors.New("not every name is answered rightly"), "see above where; `quorate dns plan` and `quorate status` tell what the zones and the clusters hold"}
 	}
