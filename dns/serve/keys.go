@@ -162,9 +162,9 @@ func (s signature) packNext(reply *mdns.Msg, before string, later bool) (wire []
 	if !later {
 		before = s.tsig.MAC
 	}
-	reply.SetTsig(s.tsig.Hdr.Name, s.tsig.Algorithm, fudge, time.Now().Unix())
+	reply.SetTsig(s.tsig.Hdr.Name, dns.Canonical(s.tsig.Algorithm), fudge, time.Now().Unix())
 	record := reply.IsTsig()
-	record.OrigId, record.Error = s.tsig.OrigId, s.fault
+	record.Error = s.fault
 	if s.fault == mdns.RcodeBadTime {
 		record.TimeSigned = s.tsig.TimeSigned
 		record.OtherData, record.OtherLen = fmt.Sprintf("%012x", time.Now().Unix()), 6
