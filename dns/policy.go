@@ -179,7 +179,19 @@ func capErrors(total map[string]map[string]bool, gone map[string]bool) error {
 			refused = multierror.Append(refused, &DeleteCapError{Cluster: c, Deleted: deleted, Total: n})
 		}
 	}
+	if refused != nil {
+		refused.ErrorFormat = oneLine
+	}
 	return refused.ErrorOrNil()
+}
+
+// oneLine says several errors so that they can be part of another message.
+func oneLine(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
 }
 
 // remaining are the sets that the changes leave or make, preconditions aside.

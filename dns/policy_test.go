@@ -120,3 +120,20 @@ func TestCheckDeletes(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedDeletesAreOneLine: what is refused is part of other messages and of tables.
+func TestRefusedDeletesAreOneLine(t *testing.T) {
+	var actual []dns.RecordSet
+	var changes []dns.Change
+	for _, cluster := range []string{"use1", "usw1"} {
+		for i := range dns.DeleteCapFloor {
+			name := fmt.Sprintf("bank-%d.%s.bank.example.com.", i, cluster)
+			actual = append(actual, dns.RecordSet{Name: name, Type: dns.TypeA, TTL: 5, Values: []string{"10.0.0.1"}})
+			changes = append(changes, dns.Change{Action: dns.Delete, Name: name, Type: dns.TypeA, Before: []string{"10.0.0.1"}})
+		}
+	}
+	err := dns.CheckDeletes(changes, "bank.example.com", actual)
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "cluster use1") || !strings.Contains(err.Error(), "cluster usw1") {
+		t.Errorf("%v", err)
+	}
+}
