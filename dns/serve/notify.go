@@ -49,10 +49,13 @@ func (n *notifier) run(ctx context.Context) {
 		if !s.complete() || told != nil && *told == s.serial {
 			select {
 			case <-replaced:
-				idle(ctx, notifyAfter)
 			case <-ctx.Done():
 			}
 			continue
+		}
+		if told != nil {
+			idle(ctx, notifyAfter)
+			s = n.server.zone.current.Load()
 		}
 		if n.tell(ctx, s) {
 			told = &s.serial
