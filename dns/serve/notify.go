@@ -55,7 +55,9 @@ func (n *notifier) run(ctx context.Context) {
 		}
 		if told != nil {
 			idle(ctx, notifyAfter)
-			s = n.server.zone.current.Load()
+			if s = n.server.zone.current.Load(); !s.complete() {
+				continue
+			}
 		}
 		if n.tell(ctx, s) {
 			told = &s.serial

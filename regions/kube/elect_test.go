@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,15 +16,15 @@ import (
 func TestElect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := &Cluster{name: "one", clientset: fake.NewClientset(), log: slog.New(slog.DiscardHandler)}
-		leads := map[string]bool{}
-		run := func(holder string) (end func()) {
+		var a, b atomic.Bool // whether they lead; both may for a moment, since the Lease is given up before lead returns
+		run := func(holder string, leads *atomic.Bool) (end func()) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() {
 				done <- cluster.Elect(ctx, "bank", "writer", holder, func(ctx context.Context) {
-					leads[holder] = true
+					leads.Store(true)
 					<-ctx.Done()
-					leads[holder] = false
+					leads.Store(false)
 				})
 			}()
 			return func() {
@@ -31,24 +32,24 @@ func TestElect(t *testing.T) {
 				if err := <-done; err != nil {
 					t.Error(err)
 				}
-				if leads[holder] {
+				if leads.Load() {
 					t.Errorf("%s leads after the end", holder)
 				}
 			}
 		}
-		endA := run("a")
+		endA := run("a", &a)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		endB := run("b")
+		endB := run("b", &b)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if !leads["a"] || leads["b"] {
-			t.Fatalf("leading: %v, want a alone", leads)
+		if !a.Load() || b.Load() {
+			t.Fatalf("a leads: %t, b leads: %t; want a alone", a.Load(), b.Load())
 		}
 		endA()
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if !leads["b"] {
+		if !b.Load() {
 			t.Error("b does not lead although a gave up")
 		}
 		lease, err := cluster.clientset.CoordinationV1().Leases("bank").Get(t.Context(), "writer", metav1.GetOptions{})
