@@ -63,6 +63,8 @@ spec:
 `
 
 func newBank(t *testing.T, h *sandboxHandle, name string) *bank {
+	t.Helper()
+	h.claim(t, name)
 	b := &bank{t: t, sandbox: h, dir: t.TempDir(), settings: settings{
 		Name: name, Image: "v25.4.0", Timeout: "60s", Soak: "300ms", CanarySoak: "1s", Authorities: "[]", Locality: h.locality(),
 		Publish:  `[{serve: {listen: "127.0.0.1:5300"}}]`,

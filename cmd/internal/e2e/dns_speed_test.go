@@ -213,7 +213,7 @@ func (n *named) differs(want map[string]string, addresses ...string) string {
 // comes back, and afterwards nothing moves.
 func TestTwoWriters(t *testing.T) {
 	t.Parallel()
-	n := newNamed(t, sandbox(t, "gate-on"), "twice", 4)
+	n := newNamed(t, sandbox(t, "gate-on"), "writers", 4)
 	clusters := n.plays()
 	n.follow("--no-lease")
 	n.follow("--no-lease")

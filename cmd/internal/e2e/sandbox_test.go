@@ -26,6 +26,15 @@ type sandboxHandle struct {
 	once       sync.Once
 	err        error
 	stopping   sync.Mutex // held by the test that stops clusters of this sandbox
+	names      sync.Map   // of the deployments in it, each with the test that made it
+}
+
+// claim fails the test if another one has a deployment of that name, so the same namespaces, in this sandbox.
+func (h *sandboxHandle) claim(t *testing.T, deployment string) {
+	t.Helper()
+	if other, taken := h.names.LoadOrStore(deployment, t.Name()); taken && other != t.Name() {
+		t.Fatalf("deployment %s of this sandbox is that of %s: take another name", deployment, other)
+	}
 }
 
 // sandbox starts a sandbox once for all tests that name it.
