@@ -18,6 +18,7 @@ import (
 
 	mdns "github.com/miekg/dns"
 
+	nameservers "quorate.dev/quorate/dns/dnstest/servers"
 	"quorate.dev/quorate/regions"
 )
 
@@ -72,25 +73,11 @@ bank.db.svc 5 IN A 10.%[1]d.0.2
 // freePort is a port that was free for both UDP and TCP a moment ago.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 50 {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
-		_ = tcp.Close()
-		if err != nil {
-			continue
-		}
-		_ = udp.Close()
-		_, port, err := net.SplitHostPort(tcp.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return port
+	_, port, err := net.SplitHostPort(nameservers.FreeAddress(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free for UDP and TCP")
-	return ""
+	return port
 }
 
 // play starts a CoreDNS with kubeadm's plugins; the zone file stands in for plugin kubernetes, which needs an API server.
@@ -139,14 +126,18 @@ func (p *played) start() {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	p.t.Cleanup(func() {
 		cancel()
-		_ = cmd.Wait() // it was killed
+		<-ended // it was killed, or had ended itself
 		if p.t.Failed() {
 			p.t.Logf("%s:\n%s\n%s", p.name, p.read(), p.said)
 		}
 	})
-	p.answers("bank-0.bank.db.svc.cluster.local.", mdns.TypeA, "NOERROR")
+	if p.answers("bank-0.bank.db.svc.cluster.local.", mdns.TypeA, "NOERROR"); p.t.Failed() {
+		p.t.FailNow()
+	}
 }
 
 // ask asks once.
