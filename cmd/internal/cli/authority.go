@@ -99,13 +99,24 @@ func listed(addresses []string) string {
 
 // authoritative takes an answer that proves something: with authority, and not a failure.
 func authoritative(server, name string, answer query.Answer) (told, error) {
-	if !answer.Authoritative {
-		return told{}, fmt.Errorf("%s does not answer %s with authority (%s)", server, name, answer.Rcode)
-	}
-	if answer.Rcode != "NOERROR" && answer.Rcode != "NXDOMAIN" {
-		return told{}, fmt.Errorf("%s answers %s with %s", server, name, answer.Rcode)
+	if err := proves(server, name, answer.Authoritative, answer.Rcode); err != nil {
+		return told{}, err
 	}
 	return told{server, texts(answer.Addresses)}, nil
+}
+
+// provesNothing is of an answer that came, and says nothing of the zone.
+type provesNothing struct{ error }
+
+// proves is nil of an answer that speaks for the zone.
+func proves(server, name string, authoritative bool, rcode string) error {
+	if !authoritative {
+		return provesNothing{fmt.Errorf("%s does not answer %s with authority (%s)", server, name, rcode)}
+	}
+	if rcode != "NOERROR" && rcode != "NXDOMAIN" {
+		return provesNothing{fmt.Errorf("%s answers %s with %s", server, name, rcode)}
+	}
+	return nil
 }
 
 func texts(addresses []netip.Addr) []string {
