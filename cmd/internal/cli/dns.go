@@ -61,9 +61,20 @@ func (a *app) dnsRecords(ctx context.Context) error {
 	}
 	records := server.Zone().Records()
 	if a.json() {
-		err = view.RecordsJSON(a.out, w.topology.Spec.DNS.Zone, records)
+		err = view.RecordsJSON(a.out, w.topology.Spec.DNS.Zone, records, unread(observed))
 	} else {
-		view.Records(a.out, records)
+		view.Records(a.out, a.style(), w.topology.Spec.DNS.Zone, records)
 	}
 	return cmp.Or(err, silence(observed))
+}
+
+// unread are the clusters that do not answer, and why.
+func unread(observed []planner.Observation) map[string]string {
+	out := map[string]string{}
+	for _, o := range observed {
+		if o.Unreachable != "" {
+			out[o.Cluster] = o.Unreachable
+		}
+	}
+	return out
 }

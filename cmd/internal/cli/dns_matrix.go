@@ -37,7 +37,7 @@ type voice struct {
 func newMatrix(t *regions.Topology, wanted dns.Wanted, reverseZones []string, asked []vantage) *matrix {
 	m := &matrix{
 		asked: asked, holes: map[[2]int]view.Hole{}, voices: make([]voice, len(asked)),
-		doc: view.MatrixDocument{Deployment: t.Metadata.Name, Zone: t.Spec.DNS.Zone, Unread: map[string]string{}},
+		doc: view.MatrixDocument{Deployment: t.Metadata.Name, Zone: t.Spec.DNS.Zone},
 	}
 	m.names, m.doc.Away = questions(t, wanted, reverseZones)
 	for _, c := range t.OrderedClusters() {

@@ -81,11 +81,7 @@ func (a *app) dnsVerify(ctx context.Context, o verifyOptions) error {
 	if o.addresses {
 		m.addressesAlone()
 	}
-	for _, o := range observed {
-		if o.Unreachable != "" {
-			m.doc.Unread[o.Cluster] = o.Unreachable
-		}
-	}
+	m.doc.Unread = unread(observed)
 	if err := m.ask(ctx, a.now, o.wait); err != nil {
 		return err
 	}

@@ -164,10 +164,21 @@ func matrixHoles(w io.Writer, s Style, d MatrixDocument) {
 			continue
 		}
 		s.heading(w, "Not right at "+r.From)
-		s.table(w, rows[:min(len(rows), shownHoles)])
+		s.holes(w, rows[:min(len(rows), shownHoles)])
 		if more := len(rows) - shownHoles; more > 0 {
 			s.text(w, "  "+s.paint(faint, fmt.Sprintf("and %d more, all of them in --output json", more)), 4)
 		}
+	}
+}
+
+// holes writes names beside what is wrong with them, or, where names take most of the terminal, in lines that are broken.
+func (s Style) holes(w io.Writer, rows [][]string) {
+	if s.Width == 0 || columnWidths(rows)[0] <= s.Width*2/3 {
+		s.table(w, rows)
+		return
+	}
+	for _, row := range rows {
+		s.text(w, "  "+row[0]+": "+row[1], 6)
 	}
 }
 
