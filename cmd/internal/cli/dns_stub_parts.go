@@ -194,6 +194,10 @@ func (p *stubPart) plan(ctx context.Context, wish stubWish, entry stub.Entry) er
 		in.Own = append(in.Own, netip.AddrPortFrom(ip.Unmap(), 53))
 	}
 	in.Flavour = stub.Flavour(wish.o.flavour)
+	if named := wish.o.configMap; named != "" && !coredns.Exists && in.Flavour != stub.KubeDNS {
+		p.refuse(fmt.Errorf("there is no %s: correct --config-map", coredns))
+		return nil
+	}
 	if in.Flavour == "" {
 		if in.Flavour, err = stub.Detect(configOf(coredns), coredns.Labels, kubeDNS.Exists); err != nil {
 			p.refuse(err)
