@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -60,10 +62,14 @@ func (a *app) dnsRecords(ctx context.Context) error {
 		return err
 	}
 	records := server.Zone().Records()
+	var text bytes.Buffer // a zone file that is cut short is none
 	if a.json() {
-		err = view.RecordsJSON(a.out, w.topology.Spec.DNS.Zone, records, unread(observed))
+		err = view.RecordsJSON(&text, w.topology.Spec.DNS.Zone, records, unread(observed))
 	} else {
-		view.Records(a.out, a.style(), w.topology.Spec.DNS.Zone, records)
+		view.Records(&text, a.style(), w.topology.Spec.DNS.Zone, records)
+	}
+	if _, writeErr := a.out.Write(text.Bytes()); err == nil && writeErr != nil {
+		err = fmt.Errorf("print the records: %w", writeErr)
 	}
 	return cmp.Or(err, silence(observed))
 }

@@ -100,7 +100,8 @@ func (a *app) dnsServe(ctx context.Context, o inClusterOptions) error {
 	fmt.Fprintf(a.err, "serving %s at %s (UDP and TCP)\n", dns.Canonical(w.topology.Spec.DNS.Zone), address)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Run(ctx) })
-	group.Go(func() error { w.followSlots(ctx, server); return nil })
+	slots := &recordedSlots{w: w, server: server, known: make(chan struct{})}
+	group.Go(func() error { slots.follow(ctx); return nil })
 	if health != nil {
 		group.Go(func() error { return serve.ServeHealth(ctx, health, anyKnown(server), server.Metrics()) })
 	}

@@ -72,7 +72,10 @@ func (w *wired) vantages(observed []planner.Observation, resolvers []string, fro
 			out = append(out, vantage{fromAuthority, "authority inside " + cluster, lookupsAtOnce, askInside(inside, cluster), speaks})
 		}
 	}
-	for _, server := range resolvers {
+	for i, server := range resolvers {
+		if slices.Contains(resolvers[:i], server) {
+			continue
+		}
 		out = append(out, vantage{fromResolver, "resolver " + server, asksAtOnce, askResolver(server), nil})
 	}
 	if !fromClusters {
@@ -218,19 +221,32 @@ func (w *wired) askReplica(id regions.ReplicaID) func(context.Context, asking) (
 	}
 }
 
-// toldByNslookup tells that there is no such name from a lookup that failed: nslookup ends with the same code at both.
+// toldByNslookup tells that there is no such name from a lookup that failed, and that from a server that gave no answer: nslookup
+// ends with the same code at all of them.
 func toldByNslookup(result rollout.ExecResult) ([]string, error) {
 	addresses, said := addressesOfNslookup(result.Stdout), result.Stdout+result.Stderr
-	denied := strings.Contains(said, "NXDOMAIN") || strings.Contains(said, "No answer") || strings.Contains(said, "No such") || strings.Contains(said, "can't resolve")
-	if result.ExitCode != 0 && len(addresses) == 0 && !denied {
-		return nil, fmt.Errorf("nslookup ended with code %d: %s", result.ExitCode, strings.Join(strings.Fields(said), " "))
+	if result.ExitCode == 0 || len(addresses) > 0 || containsAny(said, "NXDOMAIN", "No answer", "No such", "can't resolve") {
+		return addresses, nil
 	}
-	return addresses, nil
+	err := fmt.Errorf("nslookup ended with code %d: %s", result.ExitCode, strings.Join(strings.Fields(said), " "))
+	if containsAny(said, "timed out", "no servers could be reached", "refused") && !strings.Contains(said, "REFUSED") {
+		return nil, cannotAsk(err)
+	}
+	return nil, err
 }
 
-// lacks tells that a command is not in the image.
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// lacks tells that a command is not in the image, by the words of runc ("executable file not found in $PATH"), crun ("executable
+// file `getent` not found in $PATH") or a shell's code.
 func lacks(err error, code int) bool {
-	return err != nil && strings.Contains(err.Error(), "executable file not found") || err == nil && code == notInImage
+	if err == nil {
+		return code == notInImage
+	}
+	said := err.Error()
+	return strings.Contains(said, "executable file") && strings.Contains(said, "not found")
 }
 
 // addressesOfGetent reads what `getent ahosts NAME` prints: an address and a kind of socket a line.
