@@ -98,7 +98,18 @@ func (a *app) dnsVerify(ctx context.Context, o verifyOptions) error {
 		return cmp.Or(silence(observed), error(advised{errors.New("nothing is proven: no name has an address now"), "see `quorate status`: are the replicas there?"}))
 	}
 	if doc.Wrong() {
-		return advised{errors.New("not every name is answered rightly"), "see above where; `quorate dns plan` and `quorate status` tell what the zones and the clusters hold"}
+		return advised{errors.New("not every name is answered rightly"), w.mendHoles(doc)}
 	}
 	return silence(observed)
+}
+
+// mendHoles is what to do about what is not right.
+func (w *wired) mendHoles(doc view.MatrixDocument) string {
+	switch {
+	case len(doc.Holes) == 0:
+		return "see that what is named above runs, and may be asked from here; then run the same command again"
+	case len(w.topology.Updated()) > 0:
+		return "see above where; `quorate dns plan` tells what differs in the zones, `quorate status` what the clusters hold"
+	}
+	return "see above where; `quorate dns records` tells what the clusters call for, `quorate status` what they hold"
 }
