@@ -8,9 +8,33 @@ import (
 	"slices"
 	"strings"
 
+	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/dns/stub"
 	"quorate.dev/quorate/planner"
 )
+
+// show prints all clusters.
+func (s stubParts) show(a *app, o stubOptions) error {
+	shown := view.NewStub(s.deployment, s.zone)
+	for _, p := range s.parts {
+		c := view.StubCluster{
+			Cluster: p.name, Flavour: string(p.flavour), Object: p.edit.Object, Key: p.edit.Key, State: string(p.edit.State), Why: p.edit.Why,
+			Changes: p.edit.Changes() && !o.check, Notes: p.edit.Notes, Whole: p.flavour == stub.EKS,
+		}
+		if c.Changes {
+			c.Before, c.After = p.edit.Before, p.edit.After
+		}
+		if p.silent != nil {
+			c.State, c.Why = "unreachable", p.silent.Error()
+		}
+		shown.Clusters = append(shown.Clusters, c)
+	}
+	if a.json() {
+		return shown.JSON(a.out)
+	}
+	shown.Text(a.out, a.style())
+	return nil
+}
 
 // changing are the parts to be written.
 func (s stubParts) changing() []*stubPart {
