@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/dns/stub"
 )
 
@@ -145,6 +146,7 @@ func (a *app) applyStub(ctx context.Context, parts stubParts, o stubOptions) err
 		return parts.silent
 	}
 	if !o.approved {
+		fmt.Fprintln(a.err)
 		if err := a.ask(ctx, "Write this? Only 'yes' does: "); err != nil {
 			return err
 		}
@@ -155,7 +157,7 @@ func (a *app) applyStub(ctx context.Context, parts stubParts, o stubOptions) err
 			problems = errors.Join(problems, fmt.Errorf("%w (see what stands there: run the same command again)", err))
 			continue
 		}
-		fmt.Fprintf(a.err, "%s: %s was written; its DNS reads it again within two minutes or so\n", p.name, p.config)
+		view.Lines(a.err, a.narrationStyle(), fmt.Sprintf("%s: %s was written; its DNS reads it again within two minutes or so\n", p.name, p.config))
 	}
 	return errors.Join(problems, parts.silent)
 }
