@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -68,7 +69,7 @@ func (a *app) dnsRecords(ctx context.Context) error {
 	} else {
 		view.Records(&text, a.style(), w.topology.Spec.DNS.Zone, records)
 	}
-	if _, writeErr := a.out.Write(text.Bytes()); err == nil && writeErr != nil {
+	if _, writeErr := a.out.Write(text.Bytes()); err == nil && writeErr != nil && !errors.Is(writeErr, syscall.EPIPE) { // a reader may have seen enough
 		err = fmt.Errorf("print the records: %w", writeErr)
 	}
 	return cmp.Or(err, silence(observed))
