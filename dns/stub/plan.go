@@ -128,7 +128,7 @@ func Detect(coredns Config, labels map[string]string, kubeDNS bool) (Flavour, er
 	case kubeDNS:
 		return KubeDNS, nil
 	}
-	return "", errors.New("there is neither a ConfigMap coredns with a Corefile nor one called kube-dns: name the flavour")
+	return "", errors.New("there is neither a ConfigMap coredns with a Corefile nor one called kube-dns: name another with --config-map, or what the DNS is with --flavour")
 }
 
 // planKey edits the text of one key, in a CoreDNS whose Corefile is main's.

@@ -13,7 +13,6 @@ import (
 	"quorate.dev/quorate/dns/serve"
 	"quorate.dev/quorate/planner"
 	"quorate.dev/quorate/planner/rollout"
-	"quorate.dev/quorate/regions"
 )
 
 // authority asks name servers over the wire; all of them must agree.
@@ -99,13 +98,24 @@ func listed(addresses []string) string {
 
 // authoritative takes an answer that proves something: with authority, and not a failure.
 func authoritative(server, name string, answer query.Answer) (told, error) {
-	if !answer.Authoritative {
-		return told{}, fmt.Errorf("%s does not answer %s with authority (%s)", server, name, answer.Rcode)
-	}
-	if answer.Rcode != "NOERROR" && answer.Rcode != "NXDOMAIN" {
-		return told{}, fmt.Errorf("%s answers %s with %s", server, name, answer.Rcode)
+	if err := proves(server, name, answer.Authoritative, answer.Rcode); err != nil {
+		return told{}, err
 	}
 	return told{server, texts(answer.Addresses)}, nil
+}
+
+// provesNothing is of an answer that came, and says nothing of the zone.
+type provesNothing struct{ error }
+
+// proves is nil of an answer that speaks for the zone.
+func proves(server, name string, authoritative bool, rcode string) error {
+	if !authoritative {
+		return provesNothing{fmt.Errorf("%s does not answer %s with authority (%s)", server, name, rcode)}
+	}
+	if rcode != "NOERROR" && rcode != "NXDOMAIN" {
+		return provesNothing{fmt.Errorf("%s answers %s with %s", server, name, rcode)}
+	}
+	return nil
 }
 
 func texts(addresses []netip.Addr) []string {
@@ -177,33 +187,4 @@ func (w *wired) waitSynced(ctx context.Context, server *serve.Server) error {
 	})
 	defer quiet.Stop()
 	return server.WaitSynced(ctx)
-}
-
-// followSlots repoints the seed names of a standing server when the recorded slots
-// change. A cluster that cannot be read keeps what is known.
-func (w *wired) followSlots(ctx context.Context, server *serve.Server) {
-	tick := time.NewTicker(slotsEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := w.refreshSlots(ctx, server); err != nil {
-			w.log.Warn("the recorded seed slots could not be read; the last known ones stay", "error", err)
-		}
-	}
-}
-
-func (w *wired) refreshSlots(ctx context.Context, server *serve.Server) error {
-	var observed []planner.Observation
-	for _, name := range w.names() {
-		record, err := w.clusters[name].ReadRecord(ctx, w.scopes[name].Namespace, w.topology.Metadata.Name)
-		if err != nil {
-			return err
-		}
-		observed = append(observed, planner.Observation{Cluster: name, State: regions.ClusterState{Cluster: name, Record: record}})
-	}
-	return server.SetSlots(planner.Slots(w.input(observed)))
 }

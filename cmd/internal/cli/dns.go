@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -60,10 +63,25 @@ func (a *app) dnsRecords(ctx context.Context) error {
 		return err
 	}
 	records := server.Zone().Records()
+	var text bytes.Buffer // a zone file that is cut short is none
 	if a.json() {
-		err = view.RecordsJSON(a.out, w.topology.Spec.DNS.Zone, records)
+		err = view.RecordsJSON(&text, w.topology.Spec.DNS.Zone, records, unread(observed))
 	} else {
-		view.Records(a.out, records)
+		view.Records(&text, a.style(), w.topology.Spec.DNS.Zone, records)
+	}
+	if _, writeErr := a.out.Write(text.Bytes()); err == nil && writeErr != nil && !errors.Is(writeErr, syscall.EPIPE) { // a reader may have seen enough
+		err = fmt.Errorf("print the records: %w", writeErr)
 	}
 	return cmp.Or(err, silence(observed))
+}
+
+// unread are the clusters that do not answer, and why.
+func unread(observed []planner.Observation) map[string]string {
+	out := map[string]string{}
+	for _, o := range observed {
+		if o.Unreachable != "" {
+			out[o.Cluster] = o.Unreachable
+		}
+	}
+	return out
 }

@@ -132,13 +132,21 @@ func (r *recordedSlots) waitFor() (<-chan struct{}, error) {
 	}
 }
 
-// follow reads the records again and again. A cluster that cannot be read changes nothing.
+// follow reads the records again and again. A cluster that cannot be read changes nothing; that no record is known is logged
+// once, and again after a minute.
 func (r *recordedSlots) follow(ctx context.Context) {
+	var told time.Time // zero: of nothing that goes on
 	for ctx.Err() == nil {
 		next := slotsEvery
-		if err := r.read(ctx); err != nil && ctx.Err() == nil {
-			r.w.log.Warn("the recorded seed slots could not be read; the last known ones stay", "error", err)
+		err := r.read(ctx)
+		if err == nil {
+			told = time.Time{}
+		} else {
 			next = recordRetry
+		}
+		if now := r.w.now(); err != nil && ctx.Err() == nil && (told.IsZero() || now.Sub(told) >= recordTold) {
+			told = now
+			r.w.log.Warn("the recorded seed slots could not be read; the last known ones stay", "error", err)
 		}
 		timer := time.NewTimer(next)
 		select {

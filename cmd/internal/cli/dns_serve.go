@@ -74,8 +74,8 @@ func (a *app) serve(cmd *cobra.Command, o serveOptions) error {
 
 func (a *app) dnsServe(ctx context.Context, o inClusterOptions) error {
 	option, err := o.standing.option(a.log)
-	if err != nil {
-		return advised{invalidInput{err}, "correct the flags"}
+	if err := errors.Join(o.flagProblems(), err); err != nil {
+		return advised{invalidInput{err}, "correct the flags; `quorate dns serve --help` tells what they mean"}
 	}
 	w, observed, server, err := a.authorityFor(ctx, true, option)
 	if err != nil {
@@ -94,13 +94,14 @@ func (a *app) dnsServe(ctx context.Context, o inClusterOptions) error {
 	}
 	health, err := healthListener(ctx, o.health)
 	if err != nil {
-		return err
+		return advised{err, "end what listens there, or pass another address with --health"}
 	}
 	tellSilent(a.err, observed, server.Status())
 	fmt.Fprintf(a.err, "serving %s at %s (UDP and TCP)\n", dns.Canonical(w.topology.Spec.DNS.Zone), address)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Run(ctx) })
-	group.Go(func() error { w.followSlots(ctx, server); return nil })
+	slots := &recordedSlots{w: w, server: server, known: make(chan struct{})}
+	group.Go(func() error { slots.follow(ctx); return nil })
 	if health != nil {
 		group.Go(func() error { return serve.ServeHealth(ctx, health, anyKnown(server), server.Metrics()) })
 	}

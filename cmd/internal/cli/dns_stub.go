@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/dns/stub"
 )
 
@@ -42,8 +43,9 @@ func (a *app) stubCommand() *cobra.Command {
 			"With --chain no authority is needed: each cluster's CoreDNS serves the names of its own replicas, and\n" +
 			"forwards those of the others to the DNS addresses that --dns-address names.\n\n" +
 			"Nothing is written without --apply, and nothing with it where an entry would take names from somebody,\n" +
-			"would make a loop, or was changed by another hand. --check exits 1 unless the entry stands as it should in\n" +
-			"every cluster: an upgrade of an add-on may have taken it out.",
+			"would make a loop, or was changed by another hand: that is refused, and it exits 12. --check exits 1 unless\n" +
+			"the entry stands as it should in every cluster: an upgrade of an add-on may have taken it out. It exits 17\n" +
+			"where a cluster does not answer; what concerns the others is done.",
 		Example: "  quorate dns stub\n" +
 			"  quorate dns stub --apply\n" +
 			"  quorate dns stub --check\n" +
@@ -128,7 +130,7 @@ func (a *app) dnsStub(ctx context.Context, o stubOptions) error {
 		return errors.Join(parts.silent, parts.unsettled())
 	case !o.apply:
 		parts.next(a, o)
-		return parts.silent
+		return errors.Join(parts.blocked(), parts.silent)
 	}
 	return a.applyStub(ctx, parts, o)
 }
@@ -144,6 +146,7 @@ func (a *app) applyStub(ctx context.Context, parts stubParts, o stubOptions) err
 		return parts.silent
 	}
 	if !o.approved {
+		fmt.Fprintln(a.err)
 		if err := a.ask(ctx, "Write this? Only 'yes' does: "); err != nil {
 			return err
 		}
@@ -151,10 +154,10 @@ func (a *app) applyStub(ctx context.Context, parts stubParts, o stubOptions) err
 	var problems error
 	for _, p := range changing {
 		if err := p.write(ctx); err != nil {
-			problems = errors.Join(problems, fmt.Errorf("%w (nothing was changed there; run the same command again)", err))
+			problems = errors.Join(problems, fmt.Errorf("%w (see what stands there: run the same command again)", err))
 			continue
 		}
-		fmt.Fprintf(a.err, "%s: %s was written; its DNS reads it again within two minutes or so\n", p.name, p.config)
+		view.Lines(a.err, a.narrationStyle(), fmt.Sprintf("%s: %s was written; its DNS reads it again within two minutes or so\n", p.name, p.config))
 	}
 	return errors.Join(problems, parts.silent)
 }

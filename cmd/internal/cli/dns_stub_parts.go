@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 
-	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/dns"
 	"quorate.dev/quorate/dns/stub"
 	"quorate.dev/quorate/planner"
@@ -171,18 +170,27 @@ func (a *app) stubParts(ctx context.Context, o stubOptions) (stubParts, error) {
 	return out, cmp.Or(ctx.Err(), problems, wish.loops(out.parts))
 }
 
+// stubConfigs are the ConfigMaps that an entry may stand in.
+type stubConfigs struct{ coredns, custom, kubeDNS kube.ConfigMap }
+
+func (p *stubPart) read(ctx context.Context, configMap string) (stubConfigs, error) {
+	var out stubConfigs
+	for _, of := range []struct {
+		name string
+		to   *kube.ConfigMap
+	}{{cmp.Or(configMap, "coredns"), &out.coredns}, {"coredns-custom", &out.custom}, {cmp.Or(configMap, "kube-dns"), &out.kubeDNS}} {
+		var err error
+		if *of.to, err = p.cluster.ReadSystemConfigMap(ctx, of.name); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
 // plan reads the cluster's configuration and plans the edit; the error is of the cluster.
 func (p *stubPart) plan(ctx context.Context, wish stubWish, entry stub.Entry) error {
 	in := stub.Input{Entry: entry, Remove: wish.o.remove, Force: wish.o.force, Own: slices.Clone(wish.servers[p.name])}
-	coredns, err := p.cluster.ReadSystemConfigMap(ctx, cmp.Or(wish.o.configMap, "coredns"))
-	if err != nil {
-		return err
-	}
-	custom, err := p.cluster.ReadSystemConfigMap(ctx, "coredns-custom")
-	if err != nil {
-		return err
-	}
-	kubeDNS, err := p.cluster.ReadSystemConfigMap(ctx, cmp.Or(wish.o.configMap, "kube-dns"))
+	configs, err := p.read(ctx, wish.o.configMap)
 	if err != nil {
 		return err
 	}
@@ -193,22 +201,19 @@ func (p *stubPart) plan(ctx context.Context, wish stubWish, entry stub.Entry) er
 	for _, ip := range addresses {
 		in.Own = append(in.Own, netip.AddrPortFrom(ip.Unmap(), 53))
 	}
-	in.Flavour = stub.Flavour(wish.o.flavour)
-	if in.Flavour == "" {
-		if in.Flavour, err = stub.Detect(configOf(coredns), coredns.Labels, kubeDNS.Exists); err != nil {
-			p.refuse(err)
-			return nil
-		}
+	if in.Flavour, err = wish.flavour(configs); err != nil {
+		p.refuse(err)
+		return nil
 	}
-	p.flavour, in.Main, in.Custom, p.config = in.Flavour, configOf(coredns), configOf(custom), coredns
+	p.flavour, in.Main, in.Custom, p.config = in.Flavour, configOf(configs.coredns), configOf(configs.custom), configs.coredns
 	switch in.Flavour {
 	case stub.AKS:
-		p.config = custom
+		p.config = configs.custom
 	case stub.KubeDNS:
-		p.config, in.Main = kubeDNS, configOf(kubeDNS)
+		p.config, in.Main = configs.kubeDNS, configOf(configs.kubeDNS)
 	case stub.Corefile, stub.EKS: // CoreDNS's own
 	}
-	p.node = stub.Node{Cluster: p.name, Corefile: coredns.Data[stub.CorefileKey], Servers: wish.servers[p.name]}
+	p.node = stub.Node{Cluster: p.name, Corefile: configs.coredns.Data[stub.CorefileKey], Servers: wish.servers[p.name]}
 	if p.edit, err = stub.Plan(in); err != nil {
 		p.refuse(err)
 	}
@@ -216,6 +221,18 @@ func (p *stubPart) plan(ctx context.Context, wish stubWish, entry stub.Entry) er
 		p.node.Corefile = after
 	}
 	return nil
+}
+
+// flavour is what the cluster's DNS is, as it was named or as its ConfigMaps tell.
+func (w stubWish) flavour(configs stubConfigs) (stub.Flavour, error) {
+	named := stub.Flavour(w.o.flavour)
+	switch {
+	case w.o.configMap != "" && !configs.coredns.Exists && named != stub.KubeDNS:
+		return "", fmt.Errorf("there is no %s: correct --config-map", configs.coredns)
+	case named != "":
+		return named, nil
+	}
+	return stub.Detect(configOf(configs.coredns), configs.coredns.Labels, configs.kubeDNS.Exists)
 }
 
 // refuse is of a configuration that cannot be understood.
@@ -261,27 +278,4 @@ func (p *stubPart) write(ctx context.Context) error {
 		}
 	}
 	return p.cluster.WriteConfigMap(ctx, p.config, data, annotations)
-}
-
-// show prints all clusters.
-func (s stubParts) show(a *app, o stubOptions) error {
-	shown := view.NewStub(s.deployment, s.zone)
-	for _, p := range s.parts {
-		c := view.StubCluster{
-			Cluster: p.name, Flavour: string(p.flavour), Object: p.edit.Object, Key: p.edit.Key, State: string(p.edit.State), Why: p.edit.Why,
-			Changes: p.edit.Changes() && !o.check, Notes: p.edit.Notes, Whole: p.flavour == stub.EKS,
-		}
-		if c.Changes {
-			c.Before, c.After = p.edit.Before, p.edit.After
-		}
-		if p.silent != nil {
-			c.State, c.Why = "unreachable", p.silent.Error()
-		}
-		shown.Clusters = append(shown.Clusters, c)
-	}
-	if a.json() {
-		return shown.JSON(a.out)
-	}
-	shown.Text(a.out, a.style())
-	return nil
 }

@@ -5,11 +5,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"quorate.dev/quorate/cmd/internal/view"
 	"quorate.dev/quorate/dns/stub"
 	"quorate.dev/quorate/planner"
 )
+
+// show prints all clusters.
+func (s stubParts) show(a *app, o stubOptions) error {
+	shown := view.NewStub(s.deployment, s.zone)
+	for _, p := range s.parts {
+		c := view.StubCluster{
+			Cluster: p.name, Flavour: string(p.flavour), Object: p.edit.Object, Key: p.edit.Key, State: string(p.edit.State), Why: p.edit.Why,
+			Changes: p.edit.Changes() && !o.check, Notes: p.edit.Notes, Whole: p.flavour == stub.EKS,
+		}
+		if c.Changes {
+			c.Before, c.After = p.edit.Before, p.edit.After
+		}
+		if p.silent != nil {
+			c.State, c.Why = "unreachable", p.silent.Error()
+		}
+		shown.Clusters = append(shown.Clusters, c)
+	}
+	if a.json() {
+		return shown.JSON(a.out)
+	}
+	shown.Text(a.out, a.style())
+	return nil
+}
 
 // changing are the parts to be written.
 func (s stubParts) changing() []*stubPart {
@@ -24,14 +49,20 @@ func (s stubParts) changing() []*stubPart {
 
 // refused is the error of parts that must not be written. The view has said why.
 func (s stubParts) refused() error {
-	var names []string
 	for _, p := range s.parts {
-		switch {
-		case p.silent != nil:
-		case p.flavour == stub.EKS && p.edit.Changes():
+		if p.silent == nil && p.flavour == stub.EKS && p.edit.Changes() {
 			err := unsafePlan{fmt.Errorf("%s: the EKS add-on writes its Corefile itself, and would undo a change of it (nothing was changed)", p.name)}
 			return advised{err, "give what `quorate dns stub` prints to `aws eks update-addon --configuration-values`"}
-		case p.edit.Refusal != nil:
+		}
+	}
+	return s.blocked()
+}
+
+// blocked is the error of clusters in which the entry may not be written or taken out, whoever does it.
+func (s stubParts) blocked() error {
+	var names []string
+	for _, p := range s.parts {
+		if p.silent == nil && p.edit.Refusal != nil {
 			names = append(names, p.name)
 		}
 	}
@@ -61,7 +92,12 @@ func (s stubParts) next(a *app, o stubOptions) {
 	if o.remove {
 		verb = "taken out"
 	}
-	if len(s.changing()) > 0 && s.refused() == nil {
+	changing := s.changing()
+	if slices.ContainsFunc(changing, func(p *stubPart) bool { return p.flavour == stub.EKS }) {
+		fmt.Fprintln(a.err, "nothing was changed; an EKS add-on takes what is printed by `aws eks update-addon --configuration-values`")
+		return
+	}
+	if len(changing) > 0 && s.blocked() == nil {
 		fmt.Fprintf(a.err, "nothing was changed; with --apply the entry is %s\n", verb)
 	}
 }
@@ -112,15 +148,15 @@ func (o stubOptions) planFiles(ctx context.Context, wish stubWish, cluster strin
 	if o.values != "" {
 		in.Flavour = stub.EKS
 	}
-	for key, file := range map[string]string{stub.CorefileKey: o.corefile, stub.ValuesKey: o.values} {
-		if file == "" {
+	for _, of := range []struct{ flag, key, file string }{{"corefile", stub.CorefileKey, o.corefile}, {"values", stub.ValuesKey, o.values}} {
+		if of.file == "" {
 			continue
 		}
-		data, err := readFile(ctx, file)
+		data, err := readFile(ctx, of.file)
 		if err != nil {
-			return stub.Edit{}, err
+			return stub.Edit{}, advised{invalidInput{fmt.Errorf("--%s: %w", of.flag, err)}, "name a file that can be read with --" + of.flag}
 		}
-		in.Main.Data[key] = string(data)
+		in.Main.Data[of.key] = string(data)
 	}
 	edit, err := stub.Plan(in)
 	if err != nil {

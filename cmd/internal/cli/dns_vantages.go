@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"quorate.dev/quorate/dns"
 	"quorate.dev/quorate/dns/query"
 	"quorate.dev/quorate/planner"
 	"quorate.dev/quorate/planner/rollout"
@@ -26,11 +28,15 @@ const (
 type vantage struct {
 	kind, label string
 	parallel    int // how many names may be asked for at once
-	// ask gives the addresses that are told there, or why there are none. errCannotAsk stands for all names.
-	ask func(ctx context.Context, name string) ([]string, error)
+	// ask gives the sorted values that are told there, or why there are none. Its error is errCannotAsk where no answer came.
+	ask func(ctx context.Context, q asking) ([]string, error)
+	// asks tells whether there is any sense in a question there; nil: in all of them.
+	asks func(q asking) bool
 }
 
-// errCannotAsk is of a vantage that gives no answer to anything.
+func (v vantage) answersFor(q asking) bool { return v.asks == nil || v.asks(q) }
+
+// errCannotAsk is of a question to which no answer came.
 var errCannotAsk = errors.New("cannot be asked")
 
 const (
@@ -45,23 +51,32 @@ const (
 // vantages are every authority of the topology, the named resolvers, and where it is asked for a replica of every cluster.
 func (w *wired) vantages(observed []planner.Observation, resolvers []string, fromClusters bool) []vantage {
 	var out []vantage
+	reverse := map[string][]string{}
 	servers := slices.Clone(w.topology.Spec.DNS.Authorities)
 	for _, p := range w.topology.Updated() {
 		if !slices.Contains(servers, p.Server) {
 			servers = append(servers, p.Server)
 		}
+		for _, zone := range p.ReverseZones {
+			reverse[p.Server] = append(reverse[p.Server], dns.Canonical(zone))
+		}
 	}
 	for _, server := range servers {
-		out = append(out, vantage{fromAuthority, "authority " + server, asksAtOnce, w.askAuthority(server)})
+		speaks := func(q asking) bool { return q.zone == "" || slices.Contains(reverse[server], q.zone) }
+		out = append(out, vantage{fromAuthority, "authority " + server, asksAtOnce, askAuthority(server), speaks})
 	}
 	if w.topology.AuthorityInCluster() != nil {
 		inside := w.inside()
 		for _, cluster := range answering(observed) {
-			out = append(out, vantage{fromAuthority, "authority inside " + cluster, lookupsAtOnce, askInside(inside, cluster)})
+			speaks := func(q asking) bool { return q.zone == "" }
+			out = append(out, vantage{fromAuthority, "authority inside " + cluster, lookupsAtOnce, askInside(inside, cluster), speaks})
 		}
 	}
-	for _, server := range resolvers {
-		out = append(out, vantage{fromResolver, "resolver " + server, asksAtOnce, w.askResolver(server)})
+	for i, server := range resolvers {
+		if slices.Contains(resolvers[:i], server) {
+			continue
+		}
+		out = append(out, vantage{fromResolver, "resolver " + server, asksAtOnce, askResolver(server), nil})
 	}
 	if !fromClusters {
 		return out
@@ -74,49 +89,96 @@ func (w *wired) vantages(observed []planner.Observation, resolvers []string, fro
 	return out
 }
 
-func (w *wired) askAuthority(server string) func(context.Context, string) ([]string, error) {
-	return func(ctx context.Context, name string) ([]string, error) {
-		ctx, cancel := context.WithTimeout(ctx, askTimeout)
-		defer cancel()
-		answer, err := query.Client{}.LookupAddresses(ctx, server, name)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errCannotAsk, err)
-		}
-		told, err := authoritative(server, name, answer)
-		return told.addresses, err
+// reverseZones are those that primaries hold PTR records of.
+func (w *wired) reverseZones() []string {
+	var out []string
+	for _, p := range w.topology.Updated() {
+		out = append(out, p.ReverseZones...)
 	}
+	return out
 }
 
-func askInside(in *inside, cluster string) func(context.Context, string) ([]string, error) {
-	return func(ctx context.Context, name string) ([]string, error) {
-		ctx, cancel := context.WithTimeout(ctx, insideTimeout)
-		defer cancel()
-		told, err := in.askCluster(ctx, cluster, name)
+func askAuthority(server string) func(context.Context, asking) ([]string, error) {
+	return func(ctx context.Context, q asking) ([]string, error) {
+		answer, err := askServer(ctx, query.Client{}, server, q)
 		if err != nil {
 			return nil, err
 		}
-		return agreed(told)
+		if err := proves(server, q.name, answer.Authoritative, answer.Rcode); err != nil {
+			return nil, err
+		}
+		return answer.Values, nil
 	}
 }
 
-func (w *wired) askResolver(server string) func(context.Context, string) ([]string, error) {
-	return func(ctx context.Context, name string) ([]string, error) {
-		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+// askServer asks a name server for addresses or for records of a type, and gives both in one form.
+func askServer(ctx context.Context, client query.Client, server string, q asking) (query.Records, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if q.kind != forAddresses {
+		answer, err := client.LookupRecords(ctx, server, q.name, q.kind)
+		return answer, cannotAsk(err)
+	}
+	answer, err := client.LookupAddresses(ctx, server, q.name)
+	return query.Records{Rcode: answer.Rcode, Authoritative: answer.Authoritative, Values: texts(answer.Addresses)}, cannotAsk(err)
+}
+
+func cannotAsk(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errCannotAsk, err)
+}
+
+// askInside asks all ready pods of the authority inside a cluster, which must agree. What fails before an answer came is
+// of the authority, whatever the question.
+func askInside(in *inside, cluster string) func(context.Context, asking) ([]string, error) {
+	return func(ctx context.Context, q asking) ([]string, error) {
+		ctx, cancel := context.WithTimeout(ctx, insideTimeout)
 		defer cancel()
-		answer, err := query.Client{Recursive: true}.LookupAddresses(ctx, server, name)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%w: %w", errCannotAsk, err)
-		case answer.Rcode != "NOERROR" && answer.Rcode != "NXDOMAIN":
-			return nil, fmt.Errorf("it answers %s", answer.Rcode)
+		all, err := in.askEach(ctx, cluster, func(stream net.Conn, label string) (told, error) { return askStream(ctx, stream, label, q) })
+		if _, answered := errors.AsType[provesNothing](err); answered {
+			return nil, err
 		}
-		return texts(answer.Addresses), nil
+		if err != nil {
+			return nil, cannotAsk(err)
+		}
+		return agreed(all)
+	}
+}
+
+func askStream(ctx context.Context, stream net.Conn, label string, q asking) (told, error) {
+	if q.kind == forAddresses {
+		answer, err := query.LookupAddressesOver(ctx, stream, q.name)
+		if err != nil {
+			return told{}, fmt.Errorf("%s: %w", label, err)
+		}
+		return authoritative(label, q.name, answer)
+	}
+	answer, err := query.LookupRecordsOver(ctx, stream, q.name, q.kind)
+	if err != nil {
+		return told{}, fmt.Errorf("%s: %w", label, err)
+	}
+	return told{label, answer.Values}, proves(label, q.name, answer.Authoritative, answer.Rcode)
+}
+
+func askResolver(server string) func(context.Context, asking) ([]string, error) {
+	return func(ctx context.Context, q asking) ([]string, error) {
+		answer, err := askServer(ctx, query.Client{Recursive: true}, server, q)
+		if err == nil && answer.Rcode != "NOERROR" && answer.Rcode != "NXDOMAIN" {
+			err = fmt.Errorf("it answers %s", answer.Rcode)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return answer.Values, nil
 	}
 }
 
 // replicaVantage asks in the first ready replica of a cluster.
 func (w *wired) replicaVantage(o planner.Observation) vantage {
-	v := vantage{fromReplica, "inside " + o.Cluster, lookupsAtOnce, nil}
+	addresses := func(q asking) bool { return q.kind == forAddresses } // no tool that images have asks for others
+	v := vantage{fromReplica, "inside " + o.Cluster, lookupsAtOnce, nil, addresses}
 	for _, pod := range o.State.Pods {
 		if pod.Up() {
 			v.label += " (" + pod.ID.Pod() + ")"
@@ -124,18 +186,18 @@ func (w *wired) replicaVantage(o planner.Observation) vantage {
 			return v
 		}
 	}
-	v.ask = func(context.Context, string) ([]string, error) {
+	v.ask = func(context.Context, asking) ([]string, error) {
 		return nil, fmt.Errorf("%w: no replica is ready there, to ask in", errCannotAsk)
 	}
 	return v
 }
 
 // askReplica asks with what the image has: getent, which goes the way of every program, or nslookup. No shell takes part.
-func (w *wired) askReplica(id regions.ReplicaID) func(context.Context, string) ([]string, error) {
-	return func(ctx context.Context, name string) ([]string, error) {
+func (w *wired) askReplica(id regions.ReplicaID) func(context.Context, asking) ([]string, error) {
+	return func(ctx context.Context, q asking) ([]string, error) {
 		ctx, cancel := context.WithTimeout(ctx, execTimeout)
 		defer cancel()
-		bare := strings.TrimSuffix(name, ".") // as the database is told it
+		bare := strings.TrimSuffix(q.name, ".") // as the database is told it
 		result, err := podsPort{w}.Exec(ctx, id, []string{"getent", "ahosts", bare})
 		switch {
 		case lacks(err, result.ExitCode):
@@ -159,19 +221,32 @@ func (w *wired) askReplica(id regions.ReplicaID) func(context.Context, string) (
 	}
 }
 
-// toldByNslookup tells that there is no such name from a lookup that failed: nslookup ends with the same code at both.
+// toldByNslookup tells that there is no such name from a lookup that failed, and that from a server that gave no answer: nslookup
+// ends with the same code at all of them.
 func toldByNslookup(result rollout.ExecResult) ([]string, error) {
 	addresses, said := addressesOfNslookup(result.Stdout), result.Stdout+result.Stderr
-	denied := strings.Contains(said, "NXDOMAIN") || strings.Contains(said, "No answer") || strings.Contains(said, "No such") || strings.Contains(said, "can't resolve")
-	if result.ExitCode != 0 && len(addresses) == 0 && !denied {
-		return nil, fmt.Errorf("nslookup ended with code %d: %s", result.ExitCode, strings.Join(strings.Fields(said), " "))
+	if result.ExitCode == 0 || len(addresses) > 0 || containsAny(said, "NXDOMAIN", "No answer", "No such", "can't resolve") {
+		return addresses, nil
 	}
-	return addresses, nil
+	err := fmt.Errorf("nslookup ended with code %d: %s", result.ExitCode, strings.Join(strings.Fields(said), " "))
+	if containsAny(said, "timed out", "no servers could be reached", "refused") && !strings.Contains(said, "REFUSED") {
+		return nil, cannotAsk(err)
+	}
+	return nil, err
 }
 
-// lacks tells that a command is not in the image.
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// lacks tells that a command is not in the image, by the words of runc ("executable file not found in $PATH"), crun ("executable
+// file `getent` not found in $PATH") or a shell's code.
 func lacks(err error, code int) bool {
-	return err != nil && strings.Contains(err.Error(), "executable file not found") || err == nil && code == notInImage
+	if err == nil {
+		return code == notInImage
+	}
+	said := err.Error()
+	return strings.Contains(said, "executable file") && strings.Contains(said, "not found")
 }
 
 // addressesOfGetent reads what `getent ahosts NAME` prints: an address and a kind of socket a line.

@@ -6,23 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
-	"strings"
-	gosync "sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"quorate.dev/quorate/cmd/internal/view"
-	"quorate.dev/quorate/dns"
-	"quorate.dev/quorate/regions"
 )
 
 // verifyOptions are the flags of dns verify.
 type verifyOptions struct {
 	resolvers    []string
 	fromClusters bool
+	addresses    bool // alone
 	wait         time.Duration
 }
 
@@ -33,15 +28,18 @@ func (a *app) verifyCommand() *cobra.Command {
 		Short: "Ask every authority and resolver for every name, and say which answers are not right",
 		Long: "verify asks every authority of the topology (spec.dns.authorities, the primaries that are updated, those inside\n" +
 			"the clusters) and every named resolver for every name, from here, and with --from-clusters a replica of every\n" +
-			"cluster too, by getent or nslookup in its container. It prints what each of them knows of each cluster's names,\n" +
-			"and exits 1 where an answer is not exactly the addresses that the clusters have now. Names whose pods are away are\n" +
-			"not asked for. A resolver may answer from its cache until the lifetime of a record is over: --wait waits for that.",
+			"cluster too, by getent or nslookup in its container: addresses, the SRV records for discovery, and PTR records\n" +
+			"where reverseZones are named; replicas are asked for addresses alone. It prints what each of them knows of each\n" +
+			"cluster's names, and exits 1 where an answer is not exactly what the clusters call for now, or nothing can be asked.\n" +
+			"Names whose pods are away are not asked for, nor those of a cluster that does not answer: then it exits 17. A\n" +
+			"resolver may answer from its cache until the lifetime of a record is over: --wait asks again for so long.",
 		Example: "  quorate dns verify\n  quorate dns verify --from-clusters --wait 30s\n  quorate dns verify --resolver 10.0.0.2:53 --output json",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.dnsVerify(cmd.Context(), o) },
 	}
 	cmd.Flags().StringArrayVar(&o.resolvers, "resolver", nil, "a resolver to be asked too, `host:port` (repeatable)")
 	cmd.Flags().BoolVar(&o.fromClusters, "from-clusters", false, "ask in a replica of every cluster too")
+	cmd.Flags().BoolVar(&o.addresses, "addresses", false, "ask for addresses alone: a chain of stub-domains has no SRV and no PTR records")
 	cmd.Flags().DurationVar(&o.wait, "wait", 0, "ask again for what is not right, for at most so long")
 	return cmd
 }
@@ -79,12 +77,11 @@ func (a *app) dnsVerify(ctx context.Context, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
-	m := newMatrix(w.topology, wanted, asked)
-	for _, o := range observed {
-		if o.Unreachable != "" {
-			m.doc.Unread[o.Cluster] = o.Unreachable
-		}
+	m := newMatrix(w.topology, wanted, w.reverseZones(), asked)
+	if o.addresses {
+		m.addressesAlone()
 	}
+	m.doc.Unread = unread(observed)
 	if err := m.ask(ctx, a.now, o.wait); err != nil {
 		return err
 	}
@@ -101,173 +98,18 @@ func (a *app) dnsVerify(ctx context.Context, o verifyOptions) error {
 		return cmp.Or(silence(observed), error(advised{errors.New("nothing is proven: no name has an address now"), "see `quorate status`: are the replicas there?"}))
 	}
 	if doc.Wrong() {
-		return advised{errors.New("not every name is answered rightly"), "see above where; `quorate dns plan` and `quorate status` tell what the zones and the clusters hold"}
+		return advised{errors.New("not every name is answered rightly"), w.mendHoles(doc)}
 	}
 	return silence(observed)
 }
 
-// matrix is what every vantage says of every name.
-type matrix struct {
-	doc   view.MatrixDocument
-	asked []vantage
-	names []asking
-	mu    gosync.Mutex
-	holes map[[2]int]view.Hole // by vantage and name
-	dead  map[int]string       // vantages that cannot be asked
-}
-
-// asking is one name and the addresses that it should have.
-type asking struct {
-	name, column string
-	want         []string
-}
-
-func newMatrix(t *regions.Topology, wanted dns.Wanted, asked []vantage) *matrix {
-	m := &matrix{
-		asked: asked, holes: map[[2]int]view.Hole{}, dead: map[int]string{},
-		doc: view.MatrixDocument{Deployment: t.Metadata.Name, Zone: t.Spec.DNS.Zone, Unread: map[string]string{}},
+// mendHoles is what to do about what is not right.
+func (w *wired) mendHoles(doc view.MatrixDocument) string {
+	switch {
+	case len(doc.Holes) == 0:
+		return "see that what is named above runs, and may be asked from here; then run the same command again"
+	case len(w.topology.Updated()) > 0:
+		return "see above where; `quorate dns plan` tells what differs in the zones, `quorate status` what the clusters hold"
 	}
-	addresses := map[string][]string{}
-	for _, s := range wanted.Sets {
-		if s.Type == dns.TypeA || s.Type == dns.TypeAAAA {
-			addresses[s.Name] = append(addresses[s.Name], s.Values...)
-		}
-	}
-	columns := columnsOf(t)
-	for _, n := range wanted.Names {
-		want := slices.Sorted(slices.Values(addresses[n.Name]))
-		switch {
-		case slices.ContainsFunc(n.Clusters(), func(c string) bool { return slices.Contains(wanted.Unread, c) }):
-			// what it should be is not known
-		case len(want) > 0:
-			m.names = append(m.names, asking{n.Name, columns(n), want})
-		case len(n.Replicas) > 0:
-			m.doc.Away = append(m.doc.Away, n.Name)
-		}
-	}
-	for _, c := range t.OrderedClusters() {
-		m.doc.Columns = append(m.doc.Columns, c.Name)
-	}
-	m.doc.Columns = append(m.doc.Columns, "regions", "seeds")
-	return m
-}
-
-// columnsOf tells in which column a name is counted: that of its cluster, or those of regions and seeds.
-func columnsOf(t *regions.Topology) func(dns.Name) string {
-	areas := map[string]bool{}
-	for _, r := range t.Spec.Regions {
-		areas[dns.RegionName(t.Spec.DNS.Zone, r.Name)] = true
-	}
-	return func(n dns.Name) string {
-		switch {
-		case areas[n.Name]:
-			return "regions"
-		case strings.HasPrefix(n.Name, "join-"):
-			return "seeds"
-		}
-		return n.Replicas[0].Cluster
-	}
-}
-
-// askAgain is how long nothing is asked for between two rounds.
-const askAgain = time.Second
-
-// ask asks everybody for everything, and for what is not right again until the wait is over.
-func (m *matrix) ask(ctx context.Context, now clock, patience time.Duration) error {
-	until := now().Add(patience)
-	pending := map[[2]int]bool{}
-	for v := range m.asked {
-		for n := range m.names {
-			pending[[2]int{v, n}] = true
-		}
-	}
-	for {
-		m.round(ctx, pending)
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		clear(pending)
-		for at := range m.holes {
-			pending[at] = true
-		}
-		if len(pending) == 0 || !now().Before(until) {
-			return nil
-		}
-		timer := time.NewTimer(askAgain)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
-	}
-}
-
-func (m *matrix) round(ctx context.Context, pending map[[2]int]bool) {
-	clear(m.dead)
-	var vantages gosync.WaitGroup
-	for v := range m.asked {
-		vantages.Go(func() {
-			var group errgroup.Group
-			group.SetLimit(m.asked[v].parallel)
-			for n := range m.names {
-				if pending[[2]int{v, n}] {
-					group.Go(func() error { m.askOne(ctx, v, n); return nil })
-				}
-			}
-			_ = group.Wait() // what became of each is noted
-		})
-	}
-	vantages.Wait()
-}
-
-func (m *matrix) askOne(ctx context.Context, v, n int) {
-	q := m.names[n]
-	hole := view.Hole{From: m.asked[v].label, Name: q.name, Wanted: q.want}
-	m.mu.Lock()
-	why, dead := m.dead[v]
-	m.mu.Unlock()
-	if !dead { // who does not answer one question is not asked the others
-		got, err := m.asked[v].ask(ctx, q.name)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		switch {
-		case errors.Is(err, errCannotAsk):
-			why, dead = err.Error(), true
-			m.dead[v] = why
-		case err != nil:
-			hole.Why = err.Error()
-		case slices.Equal(got, q.want):
-			delete(m.holes, [2]int{v, n})
-			return
-		default:
-			hole.Got = got
-		}
-	} else {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-	}
-	hole.Dead, hole.Why = dead, cmp.Or(why, hole.Why)
-	m.holes[[2]int{v, n}] = hole
-}
-
-// document is what is printed of it.
-func (m *matrix) document() view.MatrixDocument {
-	doc := m.doc
-	for v, vantage := range m.asked {
-		row := view.MatrixRow{From: vantage.label, Kind: vantage.kind, Problem: m.dead[v], Cells: map[string]view.MatrixCell{}}
-		for n, q := range m.names {
-			cell := row.Cells[q.column]
-			cell.Asked++
-			hole, wrong := m.holes[[2]int{v, n}]
-			switch {
-			case !wrong:
-				cell.Right++
-			case !hole.Dead:
-				doc.Holes = append(doc.Holes, hole)
-			}
-			row.Cells[q.column] = cell
-		}
-		doc.Rows = append(doc.Rows, row)
-	}
-	return doc
+	return "see above where; `quorate dns records` tells what the clusters call for, `quorate status` what they hold"
 }

@@ -114,6 +114,17 @@ func inOneLine(problems *multierror.Error) error {
 }
 
 func (in *inside) askCluster(ctx context.Context, cluster, name string) ([]told, error) {
+	return in.askEach(ctx, cluster, func(stream net.Conn, label string) (told, error) {
+		answer, err := query.LookupAddressesOver(ctx, stream, name)
+		if err != nil {
+			return told{}, fmt.Errorf("%s: %w", label, err)
+		}
+		return authoritative(label, name, answer)
+	})
+}
+
+// askEach asks every ready pod of a cluster one question.
+func (in *inside) askEach(ctx context.Context, cluster string, ask func(stream net.Conn, label string) (told, error)) ([]told, error) {
 	pods, err := in.pods(ctx, cluster, podsFresh)
 	if err != nil {
 		return nil, err
@@ -122,12 +133,8 @@ func (in *inside) askCluster(ctx context.Context, cluster, name string) ([]told,
 	var group errgroup.Group
 	for i, pod := range pods {
 		group.Go(func() error {
-			return in.converse(ctx, cluster, pod, func(stream net.Conn) error {
-				answer, err := query.LookupAddressesOver(ctx, stream, name)
-				if err != nil {
-					return fmt.Errorf("%s: %w", in.label(cluster, pod), err)
-				}
-				out[i], err = authoritative(in.label(cluster, pod), name, answer)
+			return in.converse(ctx, cluster, pod, func(stream net.Conn) (err error) {
+				out[i], err = ask(stream, in.label(cluster, pod))
 				return err
 			})
 		})

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +84,13 @@ func (o *standingOptions) option(log *slog.Logger) (serveOption, error) {
 		if key, address, signed := strings.Cut(text, "@"); signed {
 			target = serve.NotifyTarget{Address: address, Key: key}
 		}
+		if err := notified(target, transfers.Keys); err != nil {
+			problems = append(problems, fmt.Errorf("--notify %s: %w", text, err))
+		}
 		transfers.NotifyTo = append(transfers.NotifyTo, target)
+	}
+	if o.rate < -1 {
+		problems = append(problems, fmt.Errorf("--queries-per-second %d: -1 lifts the limit, and nothing is below it", o.rate))
 	}
 	return func(c *serve.Config) {
 		c.Transfers = transfers
@@ -91,6 +99,21 @@ func (o *standingOptions) option(log *slog.Logger) (serveOption, error) {
 			c.State = serve.StateFile(o.state)
 		}
 	}, errors.Join(problems...)
+}
+
+// notified tells why a secondary cannot be told of changes.
+func notified(target serve.NotifyTarget, keys []serve.Key) error {
+	if _, err := netip.ParseAddrPort(target.Address); err != nil {
+		return errors.New("address:port is wanted, such as 10.0.0.53:53, and before it KEY@ where it is to be signed")
+	}
+	var names []string
+	for _, key := range keys {
+		names = append(names, strings.TrimSuffix(key.Name, "."))
+	}
+	if target.Key != "" && !slices.Contains(names, strings.TrimSuffix(strings.ToLower(target.Key), ".")) {
+		return fmt.Errorf("no file of --transfer-key has a key %s, only: %s", target.Key, cmp.Or(strings.Join(names, ", "), "none"))
+	}
+	return nil
 }
 
 // configure is option for the authority inside a cluster, which has no profile at hand but the built-in ones.

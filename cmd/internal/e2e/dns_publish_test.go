@@ -47,11 +47,13 @@ func (n *named) verified() {
 			n.t.Errorf("asked in %s:\n%s", cluster, r.stdout)
 		}
 	}
-	gone := n.replica("use1", 1)
-	n.nsupdate("update delete " + gone + " A")
+	gone, service := n.replica("use1", 1), "_grpc._tcp."+n.zone()
+	n.nsupdate("update delete "+gone+" A", "update delete "+service+" SRV")
 	r = n.expect(1, "dns", "verify")
-	if !strings.Contains(r.stdout, strings.TrimSuffix(gone, ".")) || !strings.Contains(r.stderr, "not every name is answered rightly") {
-		n.t.Errorf("the hole is not named:\n%s%s", r.stdout, r.stderr)
+	for _, want := range []string{strings.TrimSuffix(gone, "."), strings.TrimSuffix(service, "."), "answers no SRV record", "Not right: 2 "} {
+		if !strings.Contains(r.stdout, want) || !strings.Contains(r.stderr, "not every name is answered rightly") {
+			n.t.Errorf("the holes are not named, want %q:\n%s%s", want, r.stdout, r.stderr)
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ func TestStub(t *testing.T) {
 		t.Errorf("usw1:\n%s\neuw1: %s", written, b.system("euw1", "kube-dns", "stubDomains"))
 	}
 	admin.editStub(strings.Replace(written, "cache 5", "cache 500", 1))
+	b.expect(12, "dns", "stub", "--to", "10.0.0.53")
 	if r := b.expect(1, "dns", "stub", "--to", "10.0.0.53", "--check"); !strings.Contains(r.stdout, "usw1  edited") || strings.Count(r.stdout, "present") != 2 {
 		t.Errorf("edited by another hand:\n%s", r.stdout)
 	}

@@ -43,3 +43,47 @@ euw4  absent  the values, configurationValues
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
+
+func TestStubJSON(t *testing.T) {
+	s := NewStub("bank", "bank.db.example.com")
+	var out bytes.Buffer
+	if err := s.JSON(&out); err != nil || !bytes.Contains(out.Bytes(), []byte(`"clusters": []`)) {
+		t.Errorf("%v %s", err, out.String())
+	}
+	s.Clusters = []StubCluster{
+		{Cluster: "use1", Flavour: "corefile", State: "absent", Object: "ConfigMap kube-system/coredns", Key: "Corefile", Changes: true, Before: "a\n", After: "a\nb\n", Notes: []string{"see"}},
+		{Cluster: "euw1", State: "unreachable", Why: "no route"},
+	}
+	const want = `{
+  "format_version": "1.0",
+  "deployment": "bank",
+  "zone": "bank.db.example.com",
+  "clusters": [
+    {
+      "cluster": "use1",
+      "flavour": "corefile",
+      "object": "ConfigMap kube-system/coredns",
+      "key": "Corefile",
+      "state": "absent",
+      "changes": true,
+      "notes": [
+        "see"
+      ],
+      "before": "a\n",
+      "after": "a\nb\n"
+    },
+    {
+      "cluster": "euw1",
+      "state": "unreachable",
+      "why": "no route",
+      "changes": false,
+      "notes": []
+    }
+  ]
+}
+`
+	out.Reset()
+	if err := s.JSON(&out); err != nil || out.String() != want {
+		t.Errorf("%v got:\n%s", err, out.String())
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -56,8 +57,11 @@ func (f *fleet) up() error {
 	); err != nil {
 		return err
 	}
-	for ref, binary := range map[string]string{"quorate.test/quorate:test": tools.quorate, "quorate.test/sandbox:test": tools.sandbox} {
-		if _, err := f.run("load-image", ref, binary); err != nil {
+	pause := filepath.Join(filepath.Dir(tools.kubectl), "pause")
+	for ref, binaries := range map[string][]string{
+		"quorate.test/quorate:test": {tools.quorate}, "quorate.test/sandbox:test": {tools.sandbox}, "quorate.test/beacon:test": {pause, tools.nslookup},
+	} {
+		if _, err := f.run(append([]string{"load-image", ref}, binaries...)...); err != nil {
 			return err
 		}
 	}

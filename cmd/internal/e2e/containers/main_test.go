@@ -9,7 +9,7 @@ import (
 )
 
 // tools are the programs that the tests drive.
-var tools struct{ quorate, sandbox, kubectl string }
+var tools struct{ quorate, sandbox, kubectl, nslookup string }
 
 func TestMain(m *testing.M) {
 	tools.sandbox, tools.kubectl = os.Getenv("QUORATE_SANDBOX"), os.Getenv("QUORATE_KUBECTL")
@@ -35,6 +35,24 @@ func run(m *testing.M) int {
 		fmt.Printf("build quorate: %v\n%s", err, out)
 		return 1
 	}
+	if err := makeNslookup(dir); err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	defer downAll()
 	return m.Run()
+}
+
+// makeNslookup copies busybox under the name of its tool, by which it is that tool.
+func makeNslookup(dir string) error {
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return fmt.Errorf("containers of tests have the nslookup of busybox: install busybox-static: %w", err)
+	}
+	program, err := os.ReadFile(busybox)
+	if err != nil {
+		return err
+	}
+	tools.nslookup = filepath.Join(dir, "nslookup")
+	return os.WriteFile(tools.nslookup, program, 0o700) //nolint:gosec // it is to be run
 }

@@ -47,7 +47,7 @@ spec:
       terminationGracePeriodSeconds: 0
       containers:
         - name: beacon
-          image: quorate.test/pause:v1
+          image: quorate.test/beacon:test
 `
 
 const beaconTopology = `apiVersion: quorate.dev/v1alpha1
@@ -74,6 +74,7 @@ func TestNamesFollowPods(t *testing.T) {
 	d.writeBeacon()
 	d.apply()
 	d.expectEmpty()
+	d.verifiesFromInside()
 	seen := d.watchSlices()
 	observers := d.startObservers()
 	for range beaconRounds {
@@ -100,6 +101,34 @@ func TestNamesFollowPods(t *testing.T) {
 	for _, slow := range seenAt[max(0, len(seenAt)-5):] {
 		t.Logf("slowest: %s in %s at %s: %s", slow.Name, slow.observer, slow.At.Format("15:04:05.000"), slow.took.Round(time.Millisecond))
 	}
+}
+
+// verifiesFromInside: the nslookup in the container of a replica of every cluster gives every name of every cluster its
+// addresses, and so do the authorities inside.
+func (d *deployment) verifiesFromInside() {
+	d.t.Helper()
+	r := d.expect(0, "dns", "verify", "--from-clusters", "--wait", "15s", "--output", "json")
+	var doc struct {
+		Right bool `json:"right"`
+		Rows  []struct {
+			From  string                                `json:"from"`
+			Cells map[string]struct{ Right, Asked int } `json:"cells"`
+		} `json:"rows"`
+	}
+	if err := json.Unmarshal([]byte(r.Stdout), &doc); err != nil {
+		d.t.Fatal(err)
+	}
+	if !doc.Right || len(doc.Rows) != 2*len(clusterNames) {
+		d.t.Errorf("the matrix:\n%s", r.Stdout)
+	}
+	for _, row := range doc.Rows {
+		for _, cluster := range clusterNames {
+			if cell := row.Cells[cluster]; cell.Asked != beaconReplicas+1 || cell.Right != cell.Asked {
+				d.t.Errorf("%s of %s: %+v", row.From, cluster, cell)
+			}
+		}
+	}
+	d.t.Logf("asked from inside:\n%s", d.expect(0, "dns", "verify", "--from-clusters").Stdout)
 }
 
 // sighting is when a pod saw a new address.

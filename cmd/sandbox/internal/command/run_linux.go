@@ -127,14 +127,14 @@ func (a *app) become() *cobra.Command {
 // loadImage is `sandbox load-image`.
 func (a *app) loadImage() *cobra.Command {
 	return &cobra.Command{
-		Use:     "load-image REF BINARY",
-		Short:   "Make an image of one static binary, and give it to every node",
-		Long:    "Make an image of one static binary, its entry point, and import it on every node; there is no registry, so pods name it with\nimagePullPolicy: Never.",
+		Use:     "load-image REF BINARY…",
+		Short:   "Make an image of static binaries, and give it to every node",
+		Long:    "Make an image of static binaries, the first its entry point, and import it on every node; there is no registry, so pods name\nit with imagePullPolicy: Never.",
 		Example: "  sandbox load-image quorate.test/quorate:dev bin/quorate",
-		Args:    cobra.ExactArgs(2),
+		Args:    cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withContainers(cmd.Context(), "load-image", func(ctx context.Context, m containers.Manager, spec *state.Spec) error {
-				return m.LoadImage(ctx, spec, args[0], args[1])
+				return m.LoadImage(ctx, spec, args[0], args[1:]...)
 			})
 		},
 	}

@@ -21,17 +21,19 @@ import (
 	"quorate.dev/quorate/cmd/sandbox/internal/state"
 )
 
-// LoadImage makes the image ref of one static binary and imports it on every node that runs; others
+// LoadImage makes the image ref of static binaries, the first its entry point, and imports it on every node that runs; others
 // import it when they start.
-func (m Manager) LoadImage(ctx context.Context, spec *state.Spec, ref, binary string) error {
-	if err := checkStatic(binary); err != nil {
-		return err
+func (m Manager) LoadImage(ctx context.Context, spec *state.Spec, ref string, binaries ...string) error {
+	for _, binary := range binaries {
+		if err := checkStatic(binary); err != nil {
+			return err
+		}
 	}
 	if err := os.MkdirAll(m.Dir.Images(), 0o700); err != nil {
 		return fmt.Errorf("make the directory of images: %w", err)
 	}
 	archive := filepath.Join(m.Dir.Images(), strings.NewReplacer("/", "_", ":", "_", "@", "_").Replace(ref)+".tar")
-	if err := images.Write(archive, ref, binary); err != nil {
+	if err := images.Write(archive, ref, binaries...); err != nil {
 		return err
 	}
 	layout, err := places.Of(spec)
