@@ -32,8 +32,16 @@ func main() {
 	flag.StringVar(&o.sandbox, "sandbox", "bin/sandbox", "the sandbox `binary`")
 	flag.StringVar(&o.record, "record", "", "write the table into this `file` and add the run to its history")
 	flag.StringVar(&o.version, "version", "dev", "what to call this version in the history")
-	flag.StringVar(&o.only, "only", "", "measure one `row` alone: start-up, build, apply, plan or rollout")
+	flag.StringVar(&o.only, "only", "", "measure one `row` alone: start-up, build, apply, plan, rollout, load, update or names")
+	names := flag.Int("serve-names", 0, "serve so many names until standard input ends: what a run starts for the rows about names")
 	flag.Parse()
+	if *names > 0 {
+		if err := serveNames(context.Background(), *names, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1) //nolint:forbidigo // this is main
+		}
+		return
+	}
 	if err := run(o, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1) //nolint:forbidigo // this is main
@@ -94,6 +102,9 @@ func measurements() []measurement {
 		{"apply", "re-apply of three clusters that are as they should be", reapply},
 		{"plan", "plan over 3, 30 and 100 clusters, 100 ms away", plans},
 		{"rollout", "a rollout over three clusters", rolloutTime},
+		{"load", "queries, beside other name servers", load},
+		{"update", "updates into BIND, beside nsupdate", updates},
+		{"names", "an authority with 100,000 names", manyNames},
 	}
 }
 
