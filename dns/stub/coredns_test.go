@@ -126,11 +126,9 @@ func (p *played) start() {
 	if err := cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
 	p.t.Cleanup(func() {
 		cancel()
-		<-ended // it was killed, or had ended itself
+		_ = cmd.Wait() // it was killed
 		if p.t.Failed() {
 			p.t.Logf("%s:\n%s\n%s", p.name, p.read(), p.said)
 		}

@@ -60,8 +60,10 @@ func between(page, begins, ends string) (from, to int, err error) {
 
 // historyKeys are the columns of the history after date, version and machine.
 func historyKeys() []string {
-	return []string{"start-up", "build-3", "build-30", "build-300", "build-1000", "apply", "plan-3", "plan-30", "plan-100", "memory", "rollout",
-		"queries", "update", "update-blind", "names"}
+	return []string{
+		"start-up", "build-3", "build-30", "build-300", "build-1000", "apply", "plan-3", "plan-30", "plan-100", "memory", "rollout",
+		"queries", "update", "update-blind", "names",
+	}
 }
 
 func historyLine(t table, version string, now time.Time) (string, error) {
