@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ func updates(ctx context.Context, b *bench) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	primary, err := b.launch(ctx, servers.BIND, servers.Config{Zone: namesZone})
+	primary, err := b.launch(ctx, servers.BIND, servers.Config{Zone: namesZone, Workers: runtime.NumCPU()})
 	if err != nil {
 		return nil, err
 	}
