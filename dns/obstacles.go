@@ -2,6 +2,7 @@ package dns
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,8 +26,8 @@ func newWays(have map[setKey]RecordSet) ways {
 // hidden by a wildcard (RFC 4592 §2.2.1) and must go on following its pod.
 func (w ways) blocked(name string, sets []RecordSet, stands bool) string {
 	for _, s := range sets {
-		if len(s.Values) > MaxSet {
-			return fmt.Sprintf("its %s set would hold %d records, name servers take %d (BIND: max-records-per-type); divide the region or cluster", s.Type, len(s.Values), MaxSet)
+		if why := tooLarge(s.Type, s.Values); why != "" {
+			return why
 		}
 	}
 	if values, ok := w.at(name, TypeCNAME); ok {
@@ -47,6 +48,29 @@ func (w ways) blocked(name string, sets []RecordSet, stands bool) string {
 		return "it is delegated to " + values
 	}
 	return ""
+}
+
+// tooLarge is why a set of these values cannot be published; empty if it can.
+func tooLarge(t Type, values []string) string {
+	if len(values) <= MaxSet {
+		return ""
+	}
+	return fmt.Sprintf("its %s set would hold %d records, name servers take %d (BIND: max-records-per-type); divide the region or cluster", t, len(values), MaxSet)
+}
+
+// within takes out the changes of names with a set that is too large together with what stays of clusters that were not
+// read; they are obstacles.
+func (r *reconciler) within(changes []Change) []Change {
+	large := map[string]bool{}
+	for _, c := range changes {
+		if why := tooLarge(c.Type, c.After); why != "" && !large[c.Name] {
+			large[c.Name] = true
+			r.obstacles = append(r.obstacles, Obstacle{Name: c.Name, Why: why})
+			delete(r.open, c.Name)
+		}
+	}
+	slices.SortFunc(r.obstacles, func(a, b Obstacle) int { return strings.Compare(a.Name, b.Name) })
+	return slices.DeleteFunc(changes, func(c Change) bool { return large[c.Name] })
 }
 
 // above is what at a name stands in the way of all names below it.

@@ -21,14 +21,15 @@ type Obstacle struct {
 // Edit is a name of ours whose records another hand has changed since they were written.
 type Edit struct {
 	Name  string      `json:"name"`
-	Found []RecordSet `json:"found"` // what the zone holds; empty where everything was deleted
+	Found []RecordSet `json:"found"`           // what the zone holds; empty where everything was deleted
+	Stays bool        `json:"stays,omitempty"` // nothing is changed there now, such as while its cluster is not read
 }
 
 // Reconciliation is what Reconcile found.
 type Reconciliation struct {
 	Sets      []ChangeSet // sorted by name
 	Obstacles []Obstacle  // sorted by name
-	Edited    []Edit      // sorted by name; the changes put them right
+	Edited    []Edit      // sorted by name; the changes put them right, but for those that stay
 	// Kept are the names whose records stay although nothing stands behind them now, sorted: their pods are away,
 	// their cluster could not be read, or the topology does not know it.
 	Kept []string
@@ -62,14 +63,15 @@ func Reconcile(w Wanted, actual Snapshot, o Options) (Reconciliation, error) {
 		return Reconciliation{}, err
 	}
 	r := newReconciler(w, actual, o)
-	changes := KeepUnread(r.diff(), w.Zone, w.Names, r.managed(), r.unread...)
+	changes := r.within(KeepUnread(r.diff(), w.Zone, w.Names, r.managed(), r.unread...))
 	if !o.LiftDeleteCap {
 		if err := CheckDeletes(r.counted(changes), w.Zone, r.counting()); err != nil {
 			return Reconciliation{}, err
 		}
 	}
-	out := Reconciliation{Obstacles: r.obstacles, Edited: r.edited(), Kept: r.kept(changes)}
+	out := Reconciliation{Obstacles: r.obstacles, Kept: r.kept(changes)}
 	out.Sets = ChangeSets(append(changes, r.ownership(changes)...))
+	out.Edited = r.edited(out.Sets)
 	for i, s := range out.Sets {
 		out.Sets[i].Fresh = !r.used[s.Name]
 	}
@@ -124,6 +126,9 @@ func (r *reconciler) mayGo(name string) bool {
 	below, ok := strings.CutSuffix(name, "."+Canonical(r.w.Zone))
 	if r.owners[name].Cluster != "" || !ok {
 		return true // a matter of its cluster
+	}
+	if Within(r.w.Zone, "arpa.") { // an address that replicas of several clusters had; while one is not read, it may have it still
+		return len(r.unread) == 0
 	}
 	place := below[strings.LastIndex(below, ".")+1:]
 	return r.knows(place) || strings.HasPrefix(place, "_") || strings.HasPrefix(place, "join-")

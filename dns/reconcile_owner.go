@@ -81,12 +81,16 @@ func (r *reconciler) setsAfter(changes []Change) map[string][]RecordSet {
 }
 
 // edited are the names of ours that do not hold what was written there last.
-func (r *reconciler) edited() []Edit {
+func (r *reconciler) edited(changes []ChangeSet) []Edit {
 	found := r.setsAfter(nil)
+	changed := map[string]bool{}
+	for _, set := range changes {
+		changed[set.Name] = true
+	}
 	var out []Edit
 	for name, owner := range r.owners {
 		if HashSets(found[name]) != owner.Hash {
-			out = append(out, Edit{Name: name, Found: found[name]})
+			out = append(out, Edit{Name: name, Found: found[name], Stays: !changed[name]})
 		}
 	}
 	slices.SortFunc(out, func(a, b Edit) int { return strings.Compare(a.Name, b.Name) })

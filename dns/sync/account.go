@@ -29,7 +29,11 @@ func (k *worker) note(p ZonePlan, fresh bool, withheld int) {
 			key := fmt.Sprint("edit ", e)
 			holds[key] = true
 			k.say(p.Zone, key, func() {
-				log.Warn("another hand has changed a name since it was written; it is put right", "name", e.Name, "found", values(e.Found))
+				end := "it is put right"
+				if e.Stays {
+					end = "it stays so for now"
+				}
+				log.Warn("another hand has changed a name since it was written; "+end, "name", e.Name, "found", values(e.Found))
 			})
 		}
 		if p.Blind != "" {

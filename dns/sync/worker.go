@@ -43,9 +43,11 @@ func (k *worker) run(ctx context.Context) {
 	k.forget()
 	for ctx.Err() == nil {
 		_, changed, err := k.w.c.Source.Wanted()
-		k.w.unready(err)
+		k.w.awaits(err)
 		if err != nil {
-			wait(ctx, changed, k.w.c.Recheck)
+			if !wait(ctx, changed, k.w.c.Patience) && ctx.Err() == nil {
+				k.w.unready(err) // it lasts
+			}
 			continue
 		}
 		err = k.passes(ctx)

@@ -67,7 +67,8 @@ type Writer struct {
 
 	mu      gosync.Mutex
 	leading bool
-	waiting error // what is not known yet; nil: all
+	waiting error  // what is not known yet; nil: all
+	told    string // of that, what was logged
 }
 
 // New checks the configuration; nothing is asked yet.
@@ -125,14 +126,23 @@ func (w *Writer) setLeading(leads bool) {
 	w.leading = leads
 }
 
-// unready notes what has to be known before anything is written; it is said once.
+// awaits notes what has to be known before anything is written; nil: nothing.
+func (w *Writer) awaits(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting = err; err == nil {
+		w.told = ""
+	}
+}
+
+// unready says once that nothing is written while something is not known.
 func (w *Writer) unready(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err != nil && (w.waiting == nil || w.waiting.Error() != err.Error()) {
+	if w.told != err.Error() {
+		w.told = err.Error()
 		w.c.Log.Warn("nothing is written yet", "error", err)
 	}
-	w.waiting = err
 }
 
 // ZoneStatus is how well one zone is kept.

@@ -21,8 +21,9 @@ const (
 // Elect calls lead whenever the holder leads by a Lease in this cluster, with a context that ends when it does not any
 // more, and again when it leads again, until ctx is done. A call has returned before the next one begins, and
 // before Elect returns; the Lease is given up at the end. An election does not fence: another holder may lead before
-// this one knows that it lost (client-go, package leaderelection), so what is led must bear two leaders.
-func (c *Cluster) Elect(ctx context.Context, namespace, name, holder string, lead func(context.Context)) error {
+// this one knows that it lost (client-go, package leaderelection), so what is led must bear two leaders. Heard is told
+// whenever another holder leads.
+func (c *Cluster) Elect(ctx context.Context, namespace, name, holder string, lead func(context.Context), heard func(leader string)) error {
 	for ctx.Err() == nil {
 		var term term
 		elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
@@ -35,6 +36,11 @@ func (c *Cluster) Elect(ctx context.Context, namespace, name, holder string, lea
 			Callbacks: leaderelection.LeaderCallbacks{
 				OnStartedLeading: func(ctx context.Context) { term.run(ctx, lead) },
 				OnStoppedLeading: func() {},
+				OnNewLeader: func(leader string) {
+					if leader != holder {
+						heard(leader)
+					}
+				},
 			},
 		})
 		if err != nil {

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,6 +18,7 @@ func TestElect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := &Cluster{name: "one", clientset: fake.NewClientset(), log: slog.New(slog.DiscardHandler)}
 		var a, b atomic.Bool // whether they lead; both may for a moment, since the Lease is given up before lead returns
+		var heard sync.Map
 		run := func(holder string, leads *atomic.Bool) (end func()) {
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
@@ -25,7 +27,7 @@ func TestElect(t *testing.T) {
 					leads.Store(true)
 					<-ctx.Done()
 					leads.Store(false)
-				})
+				}, func(leader string) { heard.Store(holder+" hears of "+leader, true) })
 			}()
 			return func() {
 				cancel()
@@ -46,6 +48,9 @@ func TestElect(t *testing.T) {
 		if !a.Load() || b.Load() {
 			t.Fatalf("a leads: %t, b leads: %t; want a alone", a.Load(), b.Load())
 		}
+		if _, ok := heard.Load("b hears of a"); !ok {
+			t.Error("b is not told that a leads")
+		}
 		endA()
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
@@ -57,5 +62,8 @@ func TestElect(t *testing.T) {
 			t.Errorf("the Lease is %v (%v)", lease, err)
 		}
 		endB()
+		if _, ok := heard.Load("a hears of a"); ok {
+			t.Error("a is told that a leads")
+		}
 	})
 }

@@ -103,5 +103,8 @@ func (p *publication) obstructed() error {
 	if n == 0 {
 		return nil
 	}
+	if n == 1 {
+		return advised{errors.New("a name cannot be published"), "clear what stands in its way as it is said above, or pass --take-over NAME"}
+	}
 	return advised{fmt.Errorf("%d names cannot be published", n), "clear what stands in their way as it is said above, or pass --take-over NAME"}
 }

@@ -172,15 +172,24 @@ func seedsKnown(observed []planner.Observation, missing error) error {
 }
 
 func (r *recordedSlots) read(ctx context.Context) error {
+	names := r.w.names()
+	records, errs := make([]regions.Record, len(names)), make([]error, len(names))
+	var group gosync.WaitGroup
+	for i, name := range names { // all at once: one that hangs must not hold up the others
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, silentTimeout)
+			defer cancel()
+			records[i], errs[i] = r.w.clusters[name].ReadRecord(ctx, r.w.scopes[name].Namespace, r.w.topology.Metadata.Name)
+		})
+	}
+	group.Wait()
 	var observed []planner.Observation
-	var errs []error
-	for _, name := range r.w.names() {
-		record, err := r.w.clusters[name].ReadRecord(ctx, r.w.scopes[name].Namespace, r.w.topology.Metadata.Name)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+	for i, name := range names {
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("%s: %w", name, errs[i])
 			continue
 		}
-		observed = append(observed, planner.Observation{Cluster: name, State: regions.ClusterState{Cluster: name, Record: record}})
+		observed = append(observed, planner.Observation{Cluster: name, State: regions.ClusterState{Cluster: name, Record: records[i]}})
 	}
 	if err := seedsKnown(observed, errors.Join(errs...)); err != nil {
 		return err

@@ -27,7 +27,8 @@ func (a *app) dnsPlanCommand() *cobra.Command {
 		Short: "Show what would change in the zones of the primaries that are updated",
 		Long: "plan reads the clusters and the zones of every rfc2136 publisher of the topology, and prints what would be\n" +
 			"created, updated and deleted there, what stands in the way, and what another hand has changed. It changes nothing.\n" +
-			"The records of a cluster that does not answer stay as they are; it then exits 17.",
+			"The records of a cluster that does not answer stay as they are; it then exits 17. It exits 12 where deletes are\n" +
+			"refused, and 1 where a zone cannot be read or a name cannot be published, as `quorate dns apply` would.",
 		Example: "  quorate dns plan\n  quorate dns plan --detailed-exitcode --output json  # 0: nothing to do, 2: changes",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.dnsPlan(cmd.Context(), o) },
@@ -62,7 +63,7 @@ func (a *app) dnsPlan(ctx context.Context, o zoneOptions) error {
 	} else {
 		view.Zones(a.out, a.style(), p.document())
 	}
-	if err := errors.Join(err, p.trouble()); err != nil {
+	if err := errors.Join(err, p.trouble(), p.obstructed()); err != nil {
 		return err
 	}
 	if o.detailed && p.changes() > 0 {
@@ -161,6 +162,18 @@ func ownershipOnly(sets []dns.ChangeSet) int {
 	return n
 }
 
+// shown is an error of which everything was printed already.
+type shown struct {
+	error
+	text string
+}
+
+// Error is what is left to be said.
+func (e shown) Error() string { return e.text }
+
+// Unwrap is the error itself.
+func (e shown) Unwrap() error { return e.error }
+
 // trouble is why not everything is known or may be changed, the most telling exit code first: refused deletes,
 // servers, clusters.
 func (p *publication) trouble() error {
@@ -176,10 +189,10 @@ func (p *publication) trouble() error {
 		}
 	}
 	if len(refused) > 0 {
-		return advised{unsafePlan{errors.Join(append(refused, failed...)...)}, "see that topology and clusters are the right ones; --allow-deletes lifts the cap"}
+		return advised{unsafePlan{shown{errors.Join(append(refused, failed...)...), "deletes are refused, see the zones above"}}, "see that topology and clusters are the right ones; --allow-deletes lifts the cap"}
 	}
 	if len(failed) > 0 {
-		return advised{errors.Join(failed...), "mend that, then run the same command again"}
+		return advised{shown{errors.Join(failed...), "not every zone could be read or planned, see above"}, "mend what is said of it above, then run the same command again"}
 	}
 	return silence(p.observed)
 }

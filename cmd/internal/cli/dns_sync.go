@@ -53,7 +53,7 @@ func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
 	if err != nil {
 		return err
 	}
-	elector, err := a.elector(w, o)
+	elector, err := a.elector(w, o, targets)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,9 @@ func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
 			fmt.Fprintf(a.err, "%s does not answer yet; its records stay as they are until it does: %s\n", o.Cluster, o.Unreachable)
 		}
 	}
-	fmt.Fprintln(a.err, writes(targets))
+	if elector == nil {
+		fmt.Fprintln(a.err, writes(targets))
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return server.Run(ctx) })
 	group.Go(func() error { slots.follow(ctx); return nil })
@@ -117,18 +119,28 @@ func writes(targets []sync.Target) string {
 type elected struct {
 	w            *wired
 	home, holder string
+	say          func(line string)
+	writes       string // what this process says when it leads
 }
 
 var _ sync.Elector = elected{}
 
 // Lead calls lead whenever this process leads.
 func (e elected) Lead(ctx context.Context, lead func(context.Context)) error {
-	name := regions.WriterName(e.w.topology.Metadata.Name)
-	return e.w.clusters[e.home].Elect(ctx, e.w.scopes[e.home].Namespace, name, e.holder, lead)
+	name, namespace := regions.WriterName(e.w.topology.Metadata.Name), e.w.scopes[e.home].Namespace
+	lease := fmt.Sprintf("Lease %s/%s in %s", namespace, name, e.home)
+	e.say("one writes at a time, by " + lease)
+	return e.w.clusters[e.home].Elect(ctx, namespace, name, e.holder, func(ctx context.Context) {
+		e.say(e.writes)
+		lead(ctx)
+		if ctx.Err() != nil {
+			e.say("this process does not write any more")
+		}
+	}, func(leader string) { e.say("standing by: " + leader + " writes, as it holds " + lease) })
 }
 
 // elector is that of the flags; nil: none.
-func (a *app) elector(w *wired, o syncOptions) (sync.Elector, error) {
+func (a *app) elector(w *wired, o syncOptions, targets []sync.Target) (sync.Elector, error) {
 	if o.alone {
 		return nil, nil
 	}
@@ -147,5 +159,6 @@ func (a *app) elector(w *wired, o syncOptions) (sync.Elector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return elected{w: w, home: home, holder: host + "_" + suffix}, nil
+	say := func(line string) { fmt.Fprintln(a.err, line) }
+	return elected{w: w, home: home, holder: host + "_" + suffix, say: say, writes: writes(targets)}, nil
 }

@@ -73,7 +73,7 @@ func (w *wired) key(env func(string) string, s keySource) (rfc2136.Key, error) {
 		}
 		key, warnings, err = rfc2136.ReadKeyFile(os.DirFS(filepath.Dir(file)), filepath.Base(file), s.name)
 		if err != nil {
-			err = fmt.Errorf("%w (in %s)", err, filepath.Dir(file))
+			err = fmt.Errorf("%s: %w", file, err)
 		}
 	} else {
 		at += "Env"

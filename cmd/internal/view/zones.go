@@ -115,6 +115,9 @@ func (d ZonesDocument) lastLine() string {
 	case blocked > 1:
 		return "Nothing can be changed: " + names + ", see above what stands in their way."
 	}
+	if len(d.Unread) > 0 {
+		return "Nothing to do: the zones hold what the clusters that answer call for."
+	}
 	return "Nothing to do: the zones hold what the clusters call for."
 }
 
@@ -138,7 +141,11 @@ func zone(w io.Writer, s Style, z ZoneChanges) {
 		s.text(w, fmt.Sprintf("  %s %s cannot be published: %s", s.paint(red, "!"), strings.TrimSuffix(o.Name, "."), o.Why), 6)
 	}
 	for _, e := range z.Edited {
-		s.text(w, fmt.Sprintf("  %s %s was changed by another hand since it was written; it held %s", s.paint(yellow, "!"), strings.TrimSuffix(e.Name, "."), found(e.Found)), 6)
+		holds := "it held "
+		if e.Stays {
+			holds = "it stays as it is, since its cluster was not read, and holds "
+		}
+		s.text(w, fmt.Sprintf("  %s %s was changed by another hand since it was written; %s%s", s.paint(yellow, "!"), strings.TrimSuffix(e.Name, "."), holds, found(e.Found)), 6)
 	}
 	if n := len(z.Kept); n > 0 {
 		s.text(w, "  "+s.paint(faint, fmt.Sprintf("kept as they are, with nothing known behind them now: %s", some(z.Kept))), 4)
