@@ -36,6 +36,9 @@ const (
 	forwarderReadyPort  = 8181
 )
 
+// authorityStateDir is where the authority's container keeps what it knows.
+const authorityStateDir = "/var/lib/quorate"
+
 // AuthorityDir is the kustomize directory of the authority inside the overlay's cluster; it is
 // rendered where the topology has one (Topology.AuthorityInCluster).
 func (o Overlay) AuthorityDir() string { return path.Join(o.Dir, authorityDir) }
@@ -48,7 +51,7 @@ type authorityValues struct {
 	Record, Credentials                     string // the names of the record and of the Secret
 	PodAccount, PriorityClass               string
 	APIPorts                                []int // of all API servers; none: they are not known
-	CredentialsDir, Component               string
+	CredentialsDir, StateDir, Component     string
 	Image, Forwarder                        string
 	DNSServers, Families                    []string // the Service's addresses, and the family of each
 	PodCIDRs                                []string
@@ -95,7 +98,7 @@ func newAuthorityValues(files map[string][]byte, t *regions.Topology, c regions.
 	v := authorityValues{
 		Header: baseHeader(t), Name: t.Metadata.Name, Cluster: c.Name, Namespace: c.Namespace, Zone: zoneName(t),
 		Object: regions.AuthorityName(t.Metadata.Name), Record: regions.RecordName(t.Metadata.Name),
-		Credentials: regions.CredentialsName(t.Metadata.Name), CredentialsDir: regions.CredentialsDir, Component: regions.AuthorityComponent,
+		Credentials: regions.CredentialsName(t.Metadata.Name), CredentialsDir: regions.CredentialsDir, StateDir: authorityStateDir, Component: regions.AuthorityComponent,
 		PodAccount: regions.AuthorityPodAccount(t.Metadata.Name), PriorityClass: in.PriorityClassName, APIPorts: apiPorts(t),
 		Image: in.Image, Forwarder: in.Forwarder, DNSServers: c.DNSServers, PodCIDRs: c.PodCIDRs, Services: services,
 		Port: regions.AuthorityPort, DNSPort: authorityDNSPort, HealthPort: authorityHealthPort,

@@ -119,15 +119,26 @@ func TestAuthorityPodsAreClosed(t *testing.T) {
 		want(t, name+" capabilities", at(c, "securityContext", "capabilities", "drop"), []any{"ALL"})
 		for _, m := range at(c, "volumeMounts").([]any) {
 			mounts[name] = append(mounts[name], at(m, "name").(string))
+			if at(m, "name") == "state" {
+				want(t, "where the state is kept", at(m, "mountPath"), "/var/lib/quorate")
+				continue
+			}
 			want(t, name+" mount", at(m, "readOnly"), true)
 		}
 	}
-	want(t, "mounts", mounts, map[string][]string{"quorate": {"topology", "credentials", "account"}, "coredns": {"corefile"}})
+	want(t, "mounts", mounts, map[string][]string{"quorate": {"topology", "credentials", "account", "state"}, "coredns": {"corefile"}})
 	for _, v := range at(pod, "volumes").([]any) {
 		if at(v, "name") == "credentials" {
 			want(t, "credentials", at(v, "secret", "secretName"), regions.CredentialsName("on"))
 			want(t, "optional", at(v, "secret", "optional"), true)
 		}
+		if at(v, "name") == "state" {
+			want(t, "the state's volume", at(v, "emptyDir"), map[string]any{"sizeLimit": "64Mi"})
+		}
+	}
+	arguments := at(at(pod, "containers").([]any)[0], "args").([]any)
+	if !slices.Contains(arguments, any("--state=/var/lib/quorate/state.json")) {
+		t.Errorf("the state is kept nowhere: %v", arguments)
 	}
 }
 

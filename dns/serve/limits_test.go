@@ -186,7 +186,14 @@ func FuzzReply(f *testing.F) {
 		}
 	}
 	a := testAnswerer()
+	everybody := newTransfers(a.zone, Transfers{AllowPrefixes: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")}}, 1)
 	f.Fuzz(func(t *testing.T, wire []byte) {
+		if query, ok := a.read(wire); ok && questionType(wire) == mdns.TypeIXFR {
+			out := everybody.single(nil, &a, query, netip.MustParseAddr("192.0.2.1"))
+			if reply := new(mdns.Msg); len(out) > udpSize || reply.Unpack(out) != nil || !reply.Response {
+				t.Fatalf("%q got %q", wire, out)
+			}
+		}
 		for transport, most := range map[Transport]int{UDP: udpSize, TCP: mdns.MaxMsgSize} {
 			isTransfer(wire)
 			out := a.reply(nil, wire, transport)

@@ -41,7 +41,7 @@ func (s *Server) Listen(ctx context.Context, address string) (string, error) {
 		return "", err
 	}
 	for _, conn := range packets {
-		s.listeners = append(s.listeners, newPacketReader(s.answerer(), s.limiter, s.now, conn))
+		s.listeners = append(s.listeners, newPacketReader(s.answerer(), s.limiter, s.transfers, s.now, conn))
 	}
 	s.listeners = append(s.listeners, newStreams(s.answerer(), s.limits, s.transfers, stream))
 	s.bound = append(s.bound, addressOf(stream.Addr()))

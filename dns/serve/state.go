@@ -42,7 +42,7 @@ type sealedState struct {
 type knownState struct {
 	Deployment string         `json:"deployment"`
 	Zone       string         `json:"zone"`
-	Serial     uint32         `json:"serial"` // that was served; a later run begins after it
+	Serial     uint32         `json:"serial"` // that was served; a later run begins serialReserve after it, or with its clock
 	Clusters   []knownCluster `json:"clusters"`
 }
 
@@ -63,6 +63,10 @@ type knownPod struct {
 	Terminating bool     `json:"terminating,omitempty"`
 	Sequence    uint64   `json:"sequence"`
 }
+
+// serialReserve is how far serials may have moved after the state was last kept: one step a change, which a server that is killed has told
+// secondaries and not written down. It is far more than changes come in saveAfter, and nothing beside the half circle of serials.
+const serialReserve = 10_000
 
 // foreignState is a state that is not ours: it must not be written over.
 type foreignState struct{ error }
@@ -118,7 +122,8 @@ func (s *Server) restore(ctx context.Context) (after *uint32, err error) {
 			problems = multierror.Append(problems, fmt.Errorf("cluster %s is left out: %w", c.Name, err))
 		}
 	}
-	return &known.Serial, problems.ErrorOrNil()
+	reached := known.Serial + serialReserve
+	return &reached, problems.ErrorOrNil()
 }
 
 // restoreCluster gives a watcher the pods last known of its cluster, if it is the same cluster in all that names say of it.

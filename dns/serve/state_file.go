@@ -23,10 +23,15 @@ func (f StateFile) Load(context.Context) ([]byte, error) {
 	return data, err
 }
 
-// Save replaces the file by way of another in its directory.
+// Save replaces the file by way of another in its directory, of one name always: what a server left there that was killed
+// while it wrote is written over, so that no number of crashes fills the disk.
 func (f StateFile) Save(_ context.Context, data []byte) (err error) {
 	dir := filepath.Dir(string(f))
-	temporary, err := os.CreateTemp(dir, "."+filepath.Base(string(f))+"-*") // made with mode 0600
+	name := filepath.Join(dir, "."+filepath.Base(string(f))+".new")
+	if err = os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep the state in %s: %w", f, err)
+	}
+	temporary, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("keep the state in %s: %w", f, err)
 	}

@@ -43,27 +43,48 @@ func newTransfers(zone *Zone, t Transfers, most int) *transfers {
 
 // isTransfer tells whether a message asks for a zone, as far as that can be told without taking it apart.
 func isTransfer(wire []byte) bool {
+	qtype := questionType(wire)
+	return qtype == mdns.TypeAXFR || qtype == mdns.TypeIXFR
+}
+
+// questionType is the type that a query asks for; 0 where that cannot be told.
+func questionType(wire []byte) uint16 {
 	if len(wire) < headerSize || wire[2]&^bitRecursionDesired != 0 {
-		return false
+		return 0
 	}
 	i := headerSize
 	for i < len(wire) && wire[i] != 0 {
 		if wire[i] > 63 {
-			return false
+			return 0
 		}
 		i += 1 + int(wire[i])
 	}
 	if i+3 > len(wire) {
-		return false
+		return 0
 	}
-	qtype := binary.BigEndian.Uint16(wire[i+1:])
-	return qtype == mdns.TypeAXFR || qtype == mdns.TypeIXFR
+	return binary.BigEndian.Uint16(wire[i+1:])
 }
 
 // allowed: by the address, or by a key.
 func (t *transfers) allowed(query asked, from netip.Addr) bool {
 	return query.signed.valid() ||
 		query.signed.tsig == nil && slices.ContainsFunc(t.allow, func(p netip.Prefix) bool { return p.Contains(from.Unmap().WithZone("")) })
+}
+
+// single is the reply to a secondary that asks over UDP for what changed: the present SOA, by which it learns whether to come over
+// TCP for the rest (RFC 1995 §2: what fits may be sent, and whatever does not becomes the SOA alone). It is refused as over TCP.
+func (t *transfers) single(dst []byte, a *answerer, query asked, from netip.Addr) []byte {
+	s := t.zone.current.Load()
+	reply := t.refusal(s, query, from)
+	if reply != nil {
+		t.counters.refused.Add(1)
+	} else {
+		reply = new(mdns.Msg).SetReply(query.Msg)
+		if acceptEDNS(query.Msg, reply) {
+			reply.Authoritative, reply.Compress, reply.Answer = true, true, []mdns.RR{s.soa(apexTTL)}
+		}
+	}
+	return a.send(dst, query, reply, UDP)
 }
 
 // answer sends the zone, or why not. An error means that the connection is of no use any more.

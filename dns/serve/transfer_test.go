@@ -239,10 +239,6 @@ func TestIncrementalTransfers(t *testing.T) {
 	if _, is := rrs[1].(*mdns.SOA); is || len(rrs) < 5 {
 		t.Errorf("a serial long past got\n%s", strings.Join(lines(rrs), "\n"))
 	}
-	reply, _, err := new(mdns.Client).Exchange(ixfr(serial), address)
-	if err != nil || reply.Rcode != mdns.RcodeRefused {
-		t.Errorf("IXFR over UDP: %v, %v", reply, err)
-	}
 }
 
 // apply does what an incremental transfer says (RFC 1995 §4).

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	mdns "github.com/miekg/dns"
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 )
@@ -26,10 +27,11 @@ const (
 // packetReader answers the queries of one UDP socket, one after the other; several share a port.
 type packetReader struct {
 	answerer
-	limiter *limiter
-	now     func() time.Time
-	conn    *net.UDPConn
-	packets *ipv4.PacketConn
+	limiter   *limiter
+	transfers *transfers
+	now       func() time.Time
+	conn      *net.UDPConn
+	packets   *ipv4.PacketConn
 	// anyAddress: the socket takes queries to every address of the machine, and replies must come from the one asked.
 	anyAddress bool
 
@@ -39,8 +41,8 @@ type packetReader struct {
 }
 
 // newPacketReader prepares a socket for batches.
-func newPacketReader(a answerer, l *limiter, now func() time.Time, conn *net.UDPConn) *packetReader {
-	r := &packetReader{answerer: a, limiter: l, now: now, conn: conn, packets: ipv4.NewPacketConn(conn)}
+func newPacketReader(a answerer, l *limiter, t *transfers, now func() time.Time, conn *net.UDPConn) *packetReader {
+	r := &packetReader{answerer: a, limiter: l, transfers: t, now: now, conn: conn, packets: ipv4.NewPacketConn(conn)}
 	_ = conn.SetReadBuffer(socketBuffer) // as far as the system lets one
 	_ = conn.SetWriteBuffer(socketBuffer)
 	if local, ok := conn.LocalAddr().(*net.UDPAddr); ok && local.IP.IsUnspecified() {
@@ -107,6 +109,11 @@ func (r *packetReader) answerBatch(queries []ipv4.Message) int {
 
 func (r *packetReader) answerOne(dst, query []byte, from net.Addr, now uint32) []byte {
 	if r.limiter.take(addressOf(from), now) {
+		if questionType(query) == mdns.TypeIXFR {
+			if asked, ok := r.read(query); ok {
+				return r.transfers.single(dst, &r.answerer, asked, addressOf(from))
+			}
+		}
 		return r.reply(dst, query, UDP)
 	}
 	if r.slip = !r.slip; r.slip {

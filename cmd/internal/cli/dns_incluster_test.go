@@ -3,13 +3,17 @@ package cli
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	mdns "github.com/miekg/dns"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"quorate.dev/quorate/dns"
 	"quorate.dev/quorate/dns/serve"
 	"quorate.dev/quorate/regions"
 	"quorate.dev/quorate/regions/kube"
@@ -74,5 +78,32 @@ func TestInsiderReady(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestInsiderKnowsThePorts: the authority inside a cluster has the profile's ports and where it keeps its state from its flags
+// and its topology alone, and answers SRV.
+func TestInsiderKnowsThePorts(t *testing.T) {
+	topology := &regions.Topology{Metadata: regions.Metadata{Name: "bank"}, Spec: regions.Spec{
+		Profile: "cockroachdb", DNS: regions.DNS{Zone: "bank.db.example.com"},
+		Regions: []regions.Region{{Name: "us", Clusters: []regions.Cluster{{Name: "use1", Namespace: "bank", Replicas: 1}}}},
+	}}
+	use1 := topology.OrderedClusters()[0]
+	replica := regions.ReplicaID{Cluster: use1.Name, Pool: topology.Pools(use1)[0].Name, Ordinal: 0}
+	config := serve.Config{Topology: topology, Now: time.Now}
+	options := standingOptions{state: filepath.Join(t.TempDir(), "state.json")}
+	if err := options.configure(topology, slog.New(slog.DiscardHandler), &config); err != nil {
+		t.Fatal(err)
+	}
+	if config.State != serve.StateFile(options.state) {
+		t.Errorf("the state is kept in %v", config.State)
+	}
+	zone := serve.NewZone(serve.Contents{
+		Topology: topology, Ports: config.Ports, Slots: []regions.ReplicaID{replica},
+		Endpoints: []dns.Endpoint{{Replica: replica, PodUID: "a", IPs: []string{"10.1.0.4"}}},
+	}, time.Now)
+	reply := zone.Answer(new(mdns.Msg).SetQuestion("_grpc._tcp.bank.db.example.com.", mdns.TypeSRV), serve.UDP)
+	if len(reply.Answer) != 1 || reply.Answer[0].(*mdns.SRV).Port != 26257 {
+		t.Errorf("got %s", reply)
 	}
 }

@@ -13,6 +13,7 @@ type Following struct {
 	IPv6    bool     // listen on ::1
 	Forward bool     // Unbound as resolver: forward-zone instead of stub-zone
 	Cache   bool     // a resolver keeps answers for their TTL; otherwise for as little as it can
+	OverUDP bool     // NSD as secondary: ask for what changed over UDP first
 	NoWait  bool     // do not wait until it answers for the zone: the primary may be away
 	Extra   []string // lines of the product's own, in its server's section (for BIND: options), such as "min-refresh-time 1;"
 }
@@ -50,6 +51,6 @@ func follow(t testing.TB, kind Kind, from, zone string, f Following, s settings)
 	}
 	check(t, errors.Join(err, err2))
 	s.Config = Config{Zone: zone, Key: f.Key, IPv6: f.IPv6, Extra: f.Extra}
-	s.Forward, s.Cache, s.noWait = f.Forward, f.Cache, f.NoWait
+	s.Forward, s.Cache, s.OverUDP, s.noWait = f.Forward, f.Cache, f.OverUDP, f.NoWait
 	return start(t, func(ctx context.Context, dir string) (*Server, error) { return launch(ctx, dir, kind, s) })
 }

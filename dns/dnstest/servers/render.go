@@ -40,6 +40,7 @@ type settings struct {
 	Resolver  bool
 	Forward   bool
 	Cache     bool
+	OverUDP   bool
 	noWait    bool
 	From      address // of the primary that a secondary or resolver asks
 }
