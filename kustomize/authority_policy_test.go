@@ -2,6 +2,7 @@ package kustomize_test
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
 
 	"quorate.dev/quorate/regions"
@@ -46,12 +47,7 @@ func listAt(o any, path ...string) []any {
 }
 
 func holds(list []any, of func(any) bool) bool {
-	for _, one := range list {
-		if of(one) {
-			return true
-		}
-	}
-	return len(list) == 0
+	return len(list) == 0 || slices.ContainsFunc(list, of)
 }
 
 func inBlock(t *testing.T, peer any, address string) bool {

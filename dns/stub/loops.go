@@ -38,13 +38,13 @@ type Node struct {
 	Servers  []netip.AddrPort // where the other clusters reach it
 }
 
-// Loops follows each name from cluster to cluster as the Corefiles forward it, and refuses what comes back to a
-// cluster that was asked before. A Corefile that cannot be read ends the way.
+// Loops follows each name from cluster to cluster as the Corefiles forward it, and refuses what comes back, under the same
+// name, to a cluster that was asked before. A Corefile that cannot be read ends the way.
 func Loops(nodes []Node, names []string) error {
 	var problems error
 	for _, name := range names {
 		for _, n := range nodes {
-			if way := follow(nodes, n, dns.Canonical(name), []string{n.Cluster}); way != nil {
+			if way := follow(nodes, []question{{n, dns.Canonical(name)}}); way != nil {
 				problems = errors.Join(problems, &LoopError{Why: fmt.Sprintf("%s would be forwarded in a circle: %s", bare(name), strings.Join(way, " → "))})
 				break
 			}
@@ -53,33 +53,72 @@ func Loops(nodes []Node, names []string) error {
 	return problems
 }
 
-// follow gives the way that ends at a cluster which is on it already; nil where there is none.
-func follow(nodes []Node, at Node, name string, way []string) []string {
-	for _, to := range forwards(at.Corefile, name) {
+// question is a name that a cluster's DNS is asked for.
+type question struct {
+	node Node
+	name string
+}
+
+// follow gives the clusters of a way that ends at a question which is on it already; nil where there is none.
+func follow(nodes []Node, way []question) []string {
+	last := way[len(way)-1]
+	servers, name := forwards(last.node.Corefile, last.name)
+	for _, to := range servers {
 		i := slices.IndexFunc(nodes, func(n Node) bool { return slices.Contains(n.Servers, to) })
 		if i < 0 {
 			continue
 		}
-		next := nodes[i]
-		longer := append(slices.Clone(way), next.Cluster)
-		if slices.Contains(way, next.Cluster) {
-			return longer
+		longer := append(slices.Clone(way), question{nodes[i], name})
+		if slices.ContainsFunc(way, func(q question) bool { return q.node.Cluster == nodes[i].Cluster && q.name == name }) {
+			return clustersOf(longer)
 		}
-		if found := follow(nodes, next, name, longer); found != nil {
+		if found := follow(nodes, longer); found != nil {
 			return found
 		}
 	}
 	return nil
 }
 
-// forwards are the servers to which a Corefile forwards a name: those of the block with the longest
-// zone above it, and in it of the forward plugin with the longest.
-func forwards(text, name string) []netip.AddrPort {
+func clustersOf(way []question) []string {
+	out := make([]string, len(way))
+	for i, q := range way {
+		out[i] = q.node.Cluster
+	}
+	return out
+}
+
+// forwards are the servers to which a Corefile forwards a name, and the name under which it does: those of the block with the
+// longest zone above it, and in it of the forward plugin with the longest.
+func forwards(text, name string) (to []netip.AddrPort, as string) {
 	c, err := parseCorefile(text)
 	if err != nil {
-		return nil
+		return nil, name
 	}
-	var chosen *block
+	chosen := blockOf(c, name)
+	if chosen == nil {
+		return nil, name
+	}
+	directives := c.expanded(*chosen)
+	for _, d := range directives {
+		if d.name == "rewrite" {
+			name = rewritten(d.args, name)
+		}
+	}
+	longest := ""
+	for _, d := range directives {
+		if d.name != "forward" || len(d.args) < 2 {
+			continue
+		}
+		from := dns.Canonical(d.args[0])
+		if below(name, from) && (to == nil || len(from) > len(longest)) {
+			longest, to = from, targets(d.args[1:])
+		}
+	}
+	return to, name
+}
+
+// blockOf is the block that a name is answered by; nil for none.
+func blockOf(c *corefile, name string) (chosen *block) {
 	var longest string
 	for _, b := range c.servers() {
 		for _, key := range b.keys {
@@ -88,21 +127,24 @@ func forwards(text, name string) []netip.AddrPort {
 			}
 		}
 	}
-	if chosen == nil {
-		return nil
+	return chosen
+}
+
+// rewritten is the name as plugin rewrite passes it on: a rule for that very name is followed, no other one.
+func rewritten(rule []string, name string) string {
+	if len(rule) > 0 && (rule[0] == "stop" || rule[0] == "continue") {
+		rule = rule[1:]
 	}
-	var out []netip.AddrPort
-	longest = ""
-	for _, d := range c.expanded(*chosen) {
-		if d.name != "forward" || len(d.args) < 2 {
-			continue
-		}
-		from := dns.Canonical(d.args[0])
-		if below(name, from) && (out == nil || len(from) > len(longest)) {
-			longest, out = from, targets(d.args[1:])
-		}
+	if len(rule) == 0 || rule[0] != "name" {
+		return name
 	}
-	return out
+	if rule = rule[1:]; len(rule) > 0 && rule[0] == "exact" {
+		rule = rule[1:]
+	}
+	if len(rule) > 1 && dns.Canonical(rule[0]) == name {
+		return dns.Canonical(rule[1])
+	}
+	return name
 }
 
 // targets are the addresses among a forward plugin's arguments; files and names of other transports are none.

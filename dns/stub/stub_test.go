@@ -308,3 +308,25 @@ func TestDetect(t *testing.T) {
 		t.Errorf("%+v %v", host, err)
 	}
 }
+
+// A cluster that forwards a name to itself under another name is no circle; one that does so under the same name is.
+func TestLoopsFollowsRewrites(t *testing.T) {
+	node := func(rule, to string) []Node {
+		text := ".:53 {\n    kubernetes cluster.local\n}\nuse1.bank.test {\n    " + rule + "\n    forward . 10.0.0.53\n}\n" +
+			"other.test {\n    forward . " + to + "\n}\n"
+		return []Node{{"use1", text, []netip.AddrPort{addr("10.0.0.53")}}}
+	}
+	for rule, loops := range map[string]bool{
+		"errors": true,
+		"rewrite stop name exact use1.bank.test. bank.ns.svc.cluster.local.": false,
+		"rewrite name use1.bank.test bank.ns.svc.cluster.local":              false,
+		"rewrite name exact euw1.bank.test bank.ns.svc.cluster.local":        true,
+		"rewrite stop name exact use1.bank.test x.use1.bank.test":            true,
+		"rewrite stop name exact use1.bank.test x.other.test":                true,
+		"rewrite ttl use1.bank.test 5":                                       true,
+	} {
+		if err := Loops(node(rule, "10.0.0.53"), []string{"use1.bank.test"}); (err != nil) != loops {
+			t.Errorf("%s: %v", rule, err)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"quorate.dev/quorate/dns"
 	"quorate.dev/quorate/dns/sync"
+	"quorate.dev/quorate/planner"
 	"quorate.dev/quorate/regions"
 )
 
@@ -73,11 +74,7 @@ func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range observed {
-		if o.Unreachable != "" {
-			fmt.Fprintf(a.err, "%s does not answer yet; its records stay as they are until it does: %s\n", o.Cluster, o.Unreachable)
-		}
-	}
+	a.tellUnread(observed)
 	if elector == nil {
 		fmt.Fprintln(a.err, writes(targets))
 	}
@@ -93,6 +90,15 @@ func (a *app) dnsSync(ctx context.Context, o syncOptions) error {
 		group.Go(func() error { return serveWriterHealth(ctx, listener, writer) })
 	}
 	return group.Wait()
+}
+
+// tellUnread names the clusters that do not answer at the start.
+func (a *app) tellUnread(observed []planner.Observation) {
+	for _, o := range observed {
+		if o.Unreachable != "" {
+			fmt.Fprintf(a.err, "%s does not answer yet; its records stay as they are until it does: %s\n", o.Cluster, o.Unreachable)
+		}
+	}
 }
 
 // check refuses flags that cannot be meant so.
