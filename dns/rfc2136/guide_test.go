@@ -155,17 +155,18 @@ func TestKeysAsServersMakeThem(t *testing.T) {
 	servers.Needed(t)
 	var c cell
 	c.T = t
-	for line := range strings.SplitSeq(strings.TrimSpace(block(t, "A key", 0)), "\n") {
-		command, file, _ := strings.Cut(line, " > ")
+	lines := strings.Split(strings.TrimSpace(block(t, "A key", 0)), "\n")
+	mode := lines[len(lines)-1]
+	for _, line := range lines[:len(lines)-1] {
+		dir := t.TempDir()
+		_, file, _ := strings.Cut(line, " > ")
 		file, _, _ = strings.Cut(file, " ")
-		words := strings.Fields(command)
-		text, err := c.command("", words[0], words[1:]...)
-		if err != nil {
-			t.Fatalf("%s: %v: %s", command, err, text)
+		if text, err := c.command(line+"\n"+mode+"\n", "bash", "-euc", `cd "$1"; source /dev/stdin`, "bash", dir); err != nil {
+			t.Fatalf("%s: %v: %s", line, err, text)
 		}
-		keys, err := rfc2136.ParseKeys(file, []byte(text))
-		if err != nil || len(keys) != 1 || keys[0].Name != "quorate-bank." || keys[0].Algorithm != "hmac-sha256" {
-			t.Errorf("%s: %v, %v", command, keys, err)
+		key, warnings, err := rfc2136.ReadKeyFile(os.DirFS(dir), file, "")
+		if err != nil || len(warnings) > 0 || key.Name != "quorate-bank." || key.Algorithm != "hmac-sha256" {
+			t.Errorf("%s: %v, %v, %v", line, key, warnings, err)
 		}
 	}
 }
