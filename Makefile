@@ -122,7 +122,7 @@ test-names: build-sandbox ## run the tests against BIND, Knot, PowerDNS, NSD and
 		[ -z "$${CI:-}" ]; exit; \
 	fi; \
 	export QUORATE_COREDNS="$$($(SANDBOX) build --containers --print-path)/coredns" QUORATE_NAMESERVERS=1 QUORATE_MATRIX=$(BIN)/matrix.txt; \
-	$(GOTESTSUM) --post-run-command '$(RECORD) names all' -- -count 1 -p 1 -parallel 4 -timeout 10m ./dns/...; \
+	$(GOTESTSUM) --post-run-command '$(RECORD) names all' -- -count 1 -p 2 -parallel 4 -timeout 10m ./dns/...; \
 	cat $(BIN)/matrix.txt
 
 # Where this machine cannot run real nodes, that is one line and a skip by name; on CI it is a failure.
