@@ -98,7 +98,7 @@ func TestDeletedByHand(t *testing.T) {
 func TestTwoApplies(t *testing.T) {
 	t.Parallel()
 	b := newBank(t, sandbox(t, "gate-on"), "twice")
-	b.write(func(s *settings) { s.Soak = "5s"; s.CanarySoak = "15s" })
+	b.write(func(s *settings) { s.Soak = "1s"; s.CanarySoak = "15s" })
 	b.apply()
 	b.write(func(s *settings) { s.Image = "v25.4.1" })
 	first := b.start("apply", "--auto-approve")
