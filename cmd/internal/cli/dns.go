@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +68,7 @@ func (a *app) dnsRecords(ctx context.Context) error {
 	} else {
 		view.Records(&text, a.style(), w.topology.Spec.DNS.Zone, records)
 	}
-	if _, writeErr := a.out.Write(text.Bytes()); err == nil && writeErr != nil && !errors.Is(writeErr, syscall.EPIPE) { // a reader may have seen enough
+	if _, writeErr := a.out.Write(text.Bytes()); err == nil && writeErr != nil {
 		err = fmt.Errorf("print the records: %w", writeErr)
 	}
 	return cmp.Or(err, silence(observed))

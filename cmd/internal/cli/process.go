@@ -79,6 +79,8 @@ func (p *process) run(ctx context.Context, args []string) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer p.interrupts.follow(func() { cancel(errInterrupted) })()
+	out := &output{to: p.out}
+	p.out = out
 	root := newRoot(p) //nolint:contextcheck // commands get ctx from ExecuteContext, when they run
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -89,6 +91,22 @@ func (p *process) run(ctx context.Context, args []string) int {
 	var printed alreadyReported
 	if err != nil && !errors.As(err, &pending) && !errors.As(err, &printed) {
 		p.report(err)
+	}
+	if lost := out.incomplete(); lost != nil {
+		return p.reportLost(lost, err)
+	}
+	return exitCode(err)
+}
+
+// reportLost tells that something could not be printed, unless the command's own error does. Where that is no error, it is one now.
+func (p *process) reportLost(lost, err error) int {
+	var pending pendingChanges
+	said := errors.Is(err, errors.Unwrap(lost))
+	if !said {
+		p.report(lost)
+	}
+	if err == nil || errors.As(err, &pending) {
+		return ExitError
 	}
 	return exitCode(err)
 }
