@@ -22,7 +22,10 @@ import (
 type Config struct {
 	Topology *regions.Topology
 	Slots    []regions.ReplicaID // behind the seed names, slot 0 first
-	Ports    []dns.Port          // that have SRV records
+	// SeedsUnknown tells that Slots are a guess, since a cluster that may know better was not asked yet: until SetSlots the seed
+	// names are answered as last known, else with SERVFAIL.
+	SeedsUnknown bool
+	Ports        []dns.Port // that have SRV records
 	// Sources are the clusters to watch; a cluster of the topology without one is
 	// answered as one that was never read.
 	Sources []Source
@@ -60,6 +63,7 @@ type Server struct {
 	topology  *regions.Topology
 	ports     []dns.Port // as given
 	slots     []regions.ReplicaID
+	guessed   bool // slots are
 	listeners []listener
 	bound     []netip.Addr // what they listen on
 	counters  []*counters  // of each listener
@@ -74,7 +78,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		log: c.Log, now: c.Now, topology: c.Topology, ports: slices.Clone(c.Ports), slots: slices.Clone(c.Slots), address: slices.Clone(c.Addresses),
+		log: c.Log, now: c.Now, topology: c.Topology, ports: slices.Clone(c.Ports), slots: slices.Clone(c.Slots), guessed: c.SeedsUnknown, address: slices.Clone(c.Addresses),
 		dirty: make(chan struct{}, 1), limits: c.Limits.filled(),
 	}
 	if s.log == nil {
@@ -166,7 +170,7 @@ func (s *Server) SetSlots(slots []regions.ReplicaID) error {
 	if err := checkTopology(s.topology, slots); err != nil {
 		return err
 	}
-	s.slots = slices.Clone(slots)
+	s.slots, s.guessed = slices.Clone(slots), false
 	s.update()
 	return nil
 }
@@ -211,6 +215,9 @@ func (s *Server) update() bool {
 // contents gathers what is known now; the caller holds mu, or is alone.
 func (s *Server) contents() Contents {
 	c := Contents{Topology: s.topology, Slots: s.slots, Ports: s.ports, Server: s.address}
+	if s.guessed {
+		c.Slots, c.UnknownSeeds = nil, len(s.slots)
+	}
 	read := map[string]bool{}
 	for _, w := range s.watchers {
 		pods, at, synced := w.lastKnown()

@@ -31,7 +31,9 @@ type Contents struct {
 	// Topology gives the zone's name, the TTL and which names exist.
 	Topology *regions.Topology
 	Slots    []regions.ReplicaID // behind the seed names, slot 0 first
-	Ports    []dns.Port          // that have SRV records
+	// UnknownSeeds is how many seed names there are of which it is not known whose they are; there are no Slots then.
+	UnknownSeeds int
+	Ports        []dns.Port // that have SRV records
 	// Endpoints are the pods of all clusters, as last known.
 	Endpoints []dns.Endpoint
 	// Unread are the clusters that were never read: nothing is known of their names.
@@ -70,9 +72,37 @@ func newSnapshot(c Contents) *snapshot {
 		name, _ := appendName(nil, dns.ClusterName(zone, cluster))
 		s.unread = append(s.unread, name)
 	}
+	for i := range c.UnknownSeeds {
+		name, _ := appendName(nil, dns.SlotName(zone, i))
+		s.unread = append(s.unread, name)
+	}
 	s.sets = merged(s.records, s.serverSets(c.Server))
 	s.services = serviceNames(c, s.declared)
+	if c.UnknownSeeds > 0 {
+		s.unread = append(s.unread, s.ofSeeds(c)...)
+	}
 	return s
+}
+
+// ofSeeds are the names of services, on the wire, whose records are those of the seeds, because there are too many replicas for
+// one set (dns.MaxSet): the regions have theirs, the zone has none.
+func (s *snapshot) ofSeeds(c Contents) [][]byte {
+	var out [][]byte
+	for _, p := range c.Ports {
+		whole, parts := dns.ServiceName(p.Name, s.origin), false
+		if slices.ContainsFunc(s.records, func(r dns.RecordSet) bool { return r.Name == whole }) {
+			continue
+		}
+		for _, r := range c.Topology.Spec.Regions {
+			below := dns.ServiceName(p.Name, dns.RegionName(s.origin, r.Name))
+			parts = parts || slices.ContainsFunc(s.records, func(r dns.RecordSet) bool { return r.Name == below })
+		}
+		if parts {
+			name, _ := appendName(nil, whole)
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // serviceNames are the names under which ports are discovered, with the replicas behind each.

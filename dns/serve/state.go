@@ -29,7 +29,7 @@ type State interface {
 }
 
 // stateVersion is the format of what is kept; unknown majors are not read.
-const stateVersion = "1.0"
+const stateVersion = "1.1"
 
 // sealedState is what is kept: the state, and its digest, since a flipped bit in an address is a wrong answer.
 type sealedState struct {
@@ -44,6 +44,13 @@ type knownState struct {
 	Zone       string         `json:"zone"`
 	Serial     uint32         `json:"serial"` // that was served; a later run begins serialReserve after it, or with its clock
 	Clusters   []knownCluster `json:"clusters"`
+	Seeds      []knownSeed    `json:"seeds,omitempty"` // behind the seed names, in their order; none while they are not known
+}
+
+type knownSeed struct {
+	Cluster string `json:"cluster"`
+	Pool    string `json:"pool"`
+	Ordinal int    `json:"ordinal"`
 }
 
 type knownCluster struct {
@@ -122,6 +129,7 @@ func (s *Server) restore(ctx context.Context) (after *uint32, err error) {
 			problems = multierror.Append(problems, fmt.Errorf("cluster %s is left out: %w", c.Name, err))
 		}
 	}
+	s.restoreSeeds(known.Seeds)
 	reached := known.Serial + serialReserve
 	return &reached, problems.ErrorOrNil()
 }
@@ -155,6 +163,19 @@ func (s *Server) restoreCluster(c knownCluster) error {
 	return nil
 }
 
+// restoreSeeds takes up the replicas that were last known behind the seed names, as a run would: one that the topology does not declare any more
+// gives its place away.
+func (s *Server) restoreSeeds(known []knownSeed) {
+	if !s.guessed || len(known) == 0 {
+		return
+	}
+	var seeds []regions.ReplicaID
+	for _, seed := range known {
+		seeds = append(seeds, regions.ReplicaID(seed))
+	}
+	s.slots, s.guessed = regions.Slots(s.topology, seeds), false
+}
+
 func areAddresses(texts []string) bool {
 	for _, text := range texts {
 		if _, err := netip.ParseAddr(text); err != nil {
@@ -167,9 +188,15 @@ func areAddresses(texts []string) bool {
 // known is the state to be kept now; false while nothing is known.
 func (s *Server) known() (knownState, bool) {
 	s.mu.Lock()
-	topology := s.topology
+	topology, slots := s.topology, s.slots
+	if s.guessed {
+		slots = nil
+	}
 	s.mu.Unlock()
 	out := knownState{Deployment: topology.Metadata.Name, Zone: dns.Canonical(topology.Spec.DNS.Zone), Serial: s.zone.Serial()}
+	for _, seed := range slots {
+		out.Seeds = append(out.Seeds, knownSeed(seed))
+	}
 	for _, w := range s.watchers {
 		pods, at, _ := w.lastKnown()
 		if at.IsZero() {

@@ -151,7 +151,7 @@ func TestStateThatIsNotTaken(t *testing.T) {
 		"no state":              {data: []byte("# a file"), says: "no state of a name server"},
 		"torn":                  {data: good[:len(good)/2], says: "no state of a name server"},
 		"a flipped bit":         {data: bytes.Replace(good, []byte("10.2.0.4"), []byte("10.2.0.5"), 1), says: "digest"},
-		"a later format":        {data: bytes.Replace(good, []byte(`"1.0"`), []byte(`"2.0"`), 1), says: "unknown to this version", kept: true},
+		"a later format":        {data: bytes.Replace(good, []byte(`"1.1"`), []byte(`"2.0"`), 1), says: "unknown to this version", kept: true},
 		"of another deployment": {data: good, topology: edited(func(t *regions.Topology) { t.Metadata.Name = "shop" }), says: "of deployment bank", kept: true},
 		"of another zone":       {data: good, topology: edited(func(t *regions.Topology) { t.Spec.DNS.Zone = "other.example" }), says: "zone bank.db.example.com.", kept: true},
 		"a cluster is gone":     {data: good, topology: edited(func(t *regions.Topology) { t.Spec.Regions[1].Clusters[0].Name = "euw2" }), says: "none of that name"},

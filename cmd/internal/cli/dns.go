@@ -43,6 +43,7 @@ func (a *app) authorityFor(ctx context.Context, standing bool, more ...serveOpti
 	if !standing {
 		names = answering(observed)
 	}
+	more = append(more, func(c *serve.Config) { c.SeedsUnknown = seedsKnown(observed, silence(observed)) != nil })
 	server, err := w.server(ctx, planner.Slots(w.input(observed)), names, more...)
 	return w, observed, server, err
 }

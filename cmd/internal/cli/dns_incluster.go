@@ -168,6 +168,9 @@ func (in *insider) followRecord(ctx context.Context, c regions.Cluster) {
 		switch now := in.app.now(); {
 		case err == nil:
 			told = time.Time{}
+			if !in.knowsSeeds() {
+				next = recordRetry
+			}
 		case told.IsZero() || now.Sub(told) >= recordTold:
 			told, next = now, recordRetry
 			if ctx.Err() == nil {
@@ -195,7 +198,27 @@ func (in *insider) readRecord(ctx context.Context, cluster *kube.Cluster, c regi
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.records[c.Name] = record
+	if !in.seedsOnRecord() {
+		return nil
+	}
 	return in.server.SetSlots(in.slots())
+}
+
+func (in *insider) knowsSeeds() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.seedsOnRecord()
+}
+
+// seedsOnRecord tells whether the replicas behind the seed names are known: a record that was read has them, or every record was
+// read and none has, since nothing is installed yet. The caller holds mu.
+func (in *insider) seedsOnRecord() bool {
+	for _, record := range in.records {
+		if len(record.Database.Slots) > 0 {
+			return true
+		}
+	}
+	return len(in.records) == len(in.topology.OrderedClusters())
 }
 
 // slots are those of the longest record, as a run would find them; the caller holds mu.

@@ -81,6 +81,31 @@ func TestInsiderReady(t *testing.T) {
 	}
 }
 
+// TestInsiderKnowsTheSeeds: by a record that has them, whichever cluster's; and where there is none in any, since nothing is installed.
+func TestInsiderKnowsTheSeeds(t *testing.T) {
+	topology := &regions.Topology{Spec: regions.Spec{Regions: []regions.Region{{Name: "us", Clusters: []regions.Cluster{{Name: "use1", Replicas: 1}, {Name: "usw1", Replicas: 1}}}}}}
+	var installed regions.Record
+	installed.Database.Slots = regions.Slots(topology, nil)
+	tests := map[string]struct {
+		records map[string]regions.Record
+		want    bool
+	}{
+		"nothing was read":                   {nil, false},
+		"a cluster without it, of two":       {map[string]regions.Record{"use1": {}}, false},
+		"a cluster that has it":              {map[string]regions.Record{"usw1": installed}, true},
+		"a new cluster, and one that has it": {map[string]regions.Record{"use1": {}, "usw1": installed}, true},
+		"no cluster has it":                  {map[string]regions.Record{"use1": {}, "usw1": {}}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := &insider{topology: topology, records: test.records}
+			if got := in.knowsSeeds(); got != test.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
 // TestInsiderKnowsThePorts: the authority inside a cluster has the profile's ports and where it keeps its state from its flags
 // and its topology alone, and answers SRV.
 func TestInsiderKnowsThePorts(t *testing.T) {

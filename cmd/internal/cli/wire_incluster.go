@@ -33,7 +33,7 @@ func (a *app) insider(ctx context.Context, t *regions.Topology, o inClusterOptio
 		return nil, insideListeners{}, err
 	}
 	in := &insider{topology: t, own: o.cluster, ways: ways, app: a, records: map[string]regions.Record{}}
-	config := serve.Config{Topology: t, Slots: in.slots(), Now: a.now, Log: a.log}
+	config := serve.Config{Topology: t, Slots: in.slots(), SeedsUnknown: true, Now: a.now, Log: a.log}
 	if err := o.standing.configure(t, a.log, &config); err != nil {
 		return nil, insideListeners{}, err
 	}
