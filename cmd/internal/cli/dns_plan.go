@@ -42,7 +42,7 @@ func (a *app) dnsPlanCommand() *cobra.Command {
 func zoneFlags(cmd *cobra.Command, o *dns.Options) {
 	cmd.Flags().BoolVar(&o.LiftDeleteCap, "allow-deletes", false, fmt.Sprintf("delete more than %d %% of the names of a cluster", dns.DeleteCapPercent))
 	cmd.Flags().StringArrayVar(&o.TakeOver, "take-over", nil, "overwrite the records of somebody else at this `name` (repeatable)")
-	cmd.Flags().StringArrayVar(&o.Forget, "forget", nil, "delete the names of this `place`, a region or cluster that the topology has no more (repeatable)")
+	cmd.Flags().StringArrayVar(&o.Forget, "forget", nil, "delete the names of this `place`, a region or cluster that the topology has no more, or a zone that it had before (repeatable)")
 }
 
 // publication is what is to be changed in the zones, and from what it follows.
