@@ -78,6 +78,7 @@ func (a *app) publication(ctx context.Context, o dns.Options) (*publication, err
 	if err != nil {
 		return nil, err
 	}
+	patiently(targets, w.narration)
 	p := &publication{w: w, targets: targets, plans: make([][]sync.ZonePlan, len(targets))}
 	if p.observed, err = w.observe(ctx, false); err != nil {
 		return nil, err
