@@ -20,7 +20,8 @@ const (
 // KeepUnread takes out of the changes whatever would touch the records of clusters that could
 // not be read: an unreachable API server says nothing about its pods. Names wholly
 // of unread clusters are left as they are. A name that spans clusters loses only addresses
-// which the zone holds for replicas of clusters that were read.
+// which the zone holds for replicas of clusters that were read. A PTR record is of the cluster that it was written for; one that several
+// had stays while any cluster is unread.
 //
 // Names are those of the topology (see Names), zone is its zone, actual is what the zone holds.
 func KeepUnread(changes []Change, zone string, names []Name, actual []RecordSet, unread ...string) []Change {

@@ -130,8 +130,8 @@ func (r *reconciler) mayGo(name string) bool {
 	if r.owners[name].Cluster != "" || !ok {
 		return true // a matter of its cluster, or of a zone that may be forgotten
 	}
-	if Within(r.w.Zone, "arpa.") { // an address that replicas of several clusters had; while one is not read, it may have it still
-		return len(r.unread) == 0
+	if r.w.Forward != "" { // an address that replicas of several clusters had, see KeepUnread
+		return true
 	}
 	place := below[strings.LastIndex(below, ".")+1:]
 	return r.knows(place) || strings.HasPrefix(place, "_") || strings.HasPrefix(place, "join-")
