@@ -45,6 +45,14 @@ func TestReconcileLeavesPointersToOtherZones(t *testing.T) {
 	if got := summary(reconcile(t, in(nil), zone, dns.Options{})); strings.Contains(got, "1.0.7.10") || strings.Count(got, "delete ") != 4 {
 		t.Errorf("without any pod:\n%s", got)
 	}
+	for i, s := range zone {
+		if s.Name == "4.0.1.10.in-addr.arpa." {
+			zone[i].Values = []string{"elsewhere.net."}
+		}
+	}
+	if got := summary(reconcile(t, in(allPods()), zone, dns.Options{})); got != "update 4.0.1.10.in-addr.arpa. elsewhere.net. → bank-0.use1.bank.db.example.com.\nedited 4.0.1.10.in-addr.arpa.\n" {
+		t.Errorf("an edit by hand:\n%s", got)
+	}
 	moved := append(allPods(), pod("euw1", 1, "x", "10.7.0.1"))
 	if got := summary(reconcile(t, in(moved), zone, dns.Options{})); !strings.Contains(got, "obstacle 1.0.7.10.in-addr.arpa.") {
 		t.Errorf("an address that another deployment's pointer is of:\n%s", got)

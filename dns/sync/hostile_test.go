@@ -117,7 +117,7 @@ func TestWriterStopsWithItsLease(t *testing.T) {
 		after(time.Second)
 		reads, n := s.asked()
 		r.clusters.alter(func() { r.clusters.pods[id("n1", 1)] = "10.9.9.8" })
-		after(2 * sync.DefaultRecheck)
+		after(time.Minute)
 		if _, now := s.asked(); now != n || s.a(t, "bank-0.n1.bank.example.com") != was || w.Status().Leading {
 			t.Errorf("without the Lease: %d requests, leading: %v, the name holds %s", now-n, w.Status().Leading, s.a(t, "bank-0.n1.bank.example.com"))
 		}
