@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	mdns "github.com/miekg/dns"
 
@@ -134,4 +135,32 @@ func planned(t *testing.T, p *rfc2136.Publisher, w dns.Wanted) dns.Reconciliatio
 		}
 	}
 	return plan
+}
+
+// TestKeyFilesOfOtherHands: as editors and shells of other systems leave them.
+func TestKeyFilesOfOtherHands(t *testing.T) {
+	const bind, knot = "key \"quorate-key\" { algorithm hmac-sha256; secret \"" + secret + "\"; };", "key:\n  - id: quorate-key\n    algorithm: hmac-sha256\n    secret: " + secret + "\n"
+	utf16 := "\xff\xfe" + strings.Join(strings.Split(bind, ""), "\x00") + "\x00"
+	for name, test := range map[string]struct {
+		text, want string // want: of the error; empty: it is read
+	}{
+		"a line, CRLF":                {"# mine\r\nquorate-key:" + secret + "\r\n", ""},
+		"a line with a mark":          {"\ufeffquorate-key:" + secret, ""},
+		"BIND's with a mark and CRLF": {"\ufeff// mine\r\n" + bind + " # mine\r\n", ""},
+		"Knot's with a mark and CRLF": {"\ufeff" + strings.ReplaceAll(knot, "\n", "\r\n"), ""},
+		"UTF-16":                      {utf16, "save it as UTF-8"},
+		"nothing but a comment":       {"# mine\r\n", "holds no key"},
+		"name and secret changed":     {secret + ":bank", "no domain name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := fstest.MapFS{"a.key": {Data: []byte(test.text), Mode: 0o600}}
+			key, warnings, err := rfc2136.ReadKeyFile(files, "a.key", "quorate-key")
+			if test.want == "" && (err != nil || key.Name != keyName || len(warnings) > 0) {
+				t.Errorf("got %v, %v, %v", key, warnings, err)
+			}
+			if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(strings.ToLower(err.Error()), strings.ToLower(secret[:8]))) {
+				t.Errorf("got %v, want %q and no secret", err, test.want)
+			}
+		})
+	}
 }
