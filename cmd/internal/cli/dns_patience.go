@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	gosync "sync"
 	"time"
 
@@ -67,4 +68,17 @@ func (n *notices) after(quiet time.Duration, line string) (ended func()) {
 			<-said
 		}
 	}
+}
+
+// awaits says what asking everybody waits for.
+func (m *matrix) awaits(patience time.Duration) string {
+	labels := make([]string, len(m.asked))
+	for i, v := range m.asked {
+		labels[i] = v.label
+	}
+	text := fmt.Sprintf("waiting for answers about %d names and services from %s", len(m.names), strings.Join(labels, ", "))
+	if patience > 0 {
+		text += fmt.Sprintf("; what is not right is asked for again for at most %s", patience)
+	}
+	return text
 }

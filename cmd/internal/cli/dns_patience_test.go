@@ -57,3 +57,14 @@ waiting for name server ns1:53: it is to change 2 names of zone bank.example.com
 		}
 	})
 }
+
+func TestMatrixAwaits(t *testing.T) {
+	m := &matrix{asked: []vantage{{label: "authority 10.0.0.53:53"}, {label: "inside use1"}}, names: make([]asking, 21)}
+	const all = "waiting for answers about 21 names and services from authority 10.0.0.53:53, inside use1"
+	if got := m.awaits(0); got != all {
+		t.Errorf("got %q", got)
+	}
+	if got := m.awaits(30 * time.Second); got != all+"; what is not right is asked for again for at most 30s" {
+		t.Errorf("got %q", got)
+	}
+}

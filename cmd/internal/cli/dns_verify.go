@@ -82,7 +82,10 @@ func (a *app) dnsVerify(ctx context.Context, o verifyOptions) error {
 		m.addressesAlone()
 	}
 	m.doc.Unread = unread(observed)
-	if err := m.ask(ctx, a.now, o.wait); err != nil {
+	answered := (&notices{out: w.narration}).after(serverQuiet, m.awaits(o.wait))
+	err = m.ask(ctx, a.now, o.wait)
+	answered()
+	if err != nil {
 		return err
 	}
 	doc := m.document()
