@@ -70,6 +70,12 @@ func (n *notices) after(quiet time.Duration, line string) (ended func()) {
 	}
 }
 
+// askPatiently asks everybody, and says on out whom it waits for.
+func (m *matrix) askPatiently(ctx context.Context, out io.Writer, now clock, patience time.Duration) error {
+	defer (&notices{out: out}).after(serverQuiet, m.awaits(patience))()
+	return m.ask(ctx, now, patience)
+}
+
 // awaits says what asking everybody waits for.
 func (m *matrix) awaits(patience time.Duration) string {
 	labels := make([]string, len(m.asked))

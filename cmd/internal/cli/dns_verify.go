@@ -82,10 +82,7 @@ func (a *app) dnsVerify(ctx context.Context, o verifyOptions) error {
 		m.addressesAlone()
 	}
 	m.doc.Unread = unread(observed)
-	answered := (&notices{out: w.narration}).after(serverQuiet, m.awaits(o.wait))
-	err = m.ask(ctx, a.now, o.wait)
-	answered()
-	if err != nil {
+	if err := m.askPatiently(ctx, w.narration, a.now, o.wait); err != nil {
 		return err
 	}
 	doc := m.document()
