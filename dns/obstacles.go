@@ -30,6 +30,9 @@ func (w ways) blocked(name string, sets []RecordSet, stands bool) string {
 			return why
 		}
 	}
+	if why := w.withoutOwnership(name); why != "" {
+		return why
+	}
 	if values, ok := w.at(name, TypeCNAME); ok {
 		return "it is an alias (CNAME) of " + values + ", and no other record may stand beside one (RFC 1034 §3.6.2); delete it"
 	}
@@ -46,6 +49,19 @@ func (w ways) blocked(name string, sets []RecordSet, stands bool) string {
 	}
 	if values, ok := w.at(name, TypeNS); ok && name != w.apex {
 		return "it is delegated to " + values
+	}
+	return ""
+}
+
+// withoutOwnership is why no ownership record can stand below the name, which it is written together with.
+func (w ways) withoutOwnership(name string) string {
+	if values, ok := w.at(name, TypeDNAME); ok {
+		return "everything below it is an alias (DNAME) of " + values + ", and so is its ownership record; delete that"
+	}
+	for _, t := range []Type{TypeCNAME, TypeDNAME, TypeNS} {
+		if values, ok := w.at(OwnerName(name), t); ok {
+			return "the ownership record " + OwnerName(name) + " cannot be written beside " + string(t) + " " + values + "; delete that"
+		}
 	}
 	return ""
 }

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,7 +20,8 @@ const (
 // KeepUnread takes out of the changes whatever would touch the records of clusters that could
 // not be read: an unreachable API server says nothing about its pods. Names wholly
 // of unread clusters are left as they are. A name that spans clusters loses only addresses
-// which the zone holds for replicas of clusters that were read.
+// which the zone holds for replicas of clusters that were read. A PTR record is of the cluster that it was written for; one that several
+// had stays while any cluster is unread.
 //
 // Names are those of the topology (see Names), zone is its zone, actual is what the zone holds.
 func KeepUnread(changes []Change, zone string, names []Name, actual []RecordSet, unread ...string) []Change {
@@ -84,6 +86,9 @@ func (k *keeper) split() {
 
 // keep is the change as far as it may be made, and whether anything is left of it.
 func (k *keeper) keep(c Change) (Change, bool) {
+	if c.Type == TypePTR && k.pointsToUnread(c) {
+		return c, false
+	}
 	clusters := k.clusters(c.Name, c.Cluster)
 	if c.Type == TypeSRV {
 		clusters = k.targetClusters(c)
@@ -105,6 +110,13 @@ func (k *keeper) keep(c Change) (Change, bool) {
 	}
 	same := slices.Equal(c.After, normalValues(c.Type, c.Before)) && c.TTL == held.TTL
 	return c, c.Action != Update || !same
+}
+
+// pointsToUnread tells whether the pointers that the zone holds may be of a cluster that was not read: by the cluster that they
+// were written for, since the names that they point to lie in another zone. Pods of another cluster may have that address by now.
+func (k *keeper) pointsToUnread(c Change) bool {
+	held, stands := k.actual[setKey{Canonical(c.Name), c.Type}]
+	return stands && len(k.unread) > 0 && (held.Cluster == "" || k.isUnread(held.Cluster))
 }
 
 // targetClusters are the clusters of the replicas that an SRV set points at, before or after.
@@ -129,54 +141,75 @@ func (k *keeper) stays(t Type, value string) bool {
 type DeleteCapError struct {
 	Cluster string
 	Deleted int // names that would hold no record afterwards
-	Total   int // names that hold records now
+	Earlier int // names that went lately and count with them
+	Total   int // names that hold records now, and those that went lately
 }
 
 // Error says what was refused and what to do.
 func (e *DeleteCapError) Error() string {
-	return fmt.Sprintf("refused to delete %d of %d names of cluster %s: the cap is %d %%; check that the topology and the cluster are the right ones, then allow it with --allow-deletes",
-		e.Deleted, e.Total, e.Cluster, DeleteCapPercent)
+	after := ""
+	if e.Earlier > 0 {
+		after = fmt.Sprintf(", after %d that went lately", e.Earlier)
+	}
+	return fmt.Sprintf("refused to delete %d of %d names of cluster %s%s: the cap is %d %%; check that the topology and the cluster are the right ones, then allow it with --allow-deletes",
+		e.Deleted, e.Total, e.Cluster, after, DeleteCapPercent)
 }
 
 // CheckDeletes refuses changes that delete more than DeleteCapPercent of the names of any
 // cluster with at least DeleteCapFloor of them. Every cluster concerned is reported, each as a *DeleteCapError.
-func CheckDeletes(changes []Change, zone string, actual []RecordSet) error {
-	total, gone := map[string]map[string]bool{}, map[string]bool{}
-	for _, s := range index(actual) {
-		cluster := s.Cluster
-		if cluster == "" {
-			cluster = clusterLabel(zone, s.Name)
-		}
-		if cluster != "" {
-			if total[cluster] == nil {
-				total[cluster] = map[string]bool{}
-			}
-			total[cluster][s.Name] = true
-			gone[s.Name] = true
-		}
-	}
+//
+// Earlier are sets that were deleted lately. Those of names that are not back count with the names of now and
+// with the deleted ones, so that several passes together do not delete what one may not. Alone they refuse nothing.
+func CheckDeletes(changes []Change, zone string, actual []RecordSet, earlier ...RecordSet) error {
+	n := counts{zone: zone, total: map[string]map[string]bool{}, gone: map[string]bool{}, earlier: map[string]bool{}}
+	n.add(actual, n.gone)
+	back := func(s RecordSet) bool { return n.gone[Canonical(s.Name)] }
+	n.add(slices.DeleteFunc(slices.Clone(earlier), back), n.earlier)
 	for _, s := range index(remaining(actual, changes)) {
-		delete(gone, s.Name)
+		delete(n.gone, s.Name)
 	}
-	return capErrors(total, gone)
+	return n.errors()
 }
 
-func capErrors(total map[string]map[string]bool, gone map[string]bool) error {
-	clusters := make([]string, 0, len(total))
-	for c := range total {
-		clusters = append(clusters, c)
+// counts are names by what becomes of them.
+type counts struct {
+	zone          string
+	total         map[string]map[string]bool // by cluster
+	gone, earlier map[string]bool
+}
+
+func (n counts) add(sets []RecordSet, to map[string]bool) {
+	for _, s := range index(sets) {
+		cluster := s.Cluster
+		if cluster == "" {
+			cluster = clusterLabel(n.zone, s.Name)
+		}
+		if cluster == "" {
+			continue
+		}
+		if n.total[cluster] == nil {
+			n.total[cluster] = map[string]bool{}
+		}
+		n.total[cluster][s.Name] = true
+		to[s.Name] = true
 	}
-	slices.Sort(clusters)
+}
+
+func (n counts) errors() error {
 	var refused *multierror.Error
-	for _, c := range clusters {
-		deleted := 0
-		for name := range total[c] {
-			if gone[name] {
+	for _, c := range slices.Sorted(maps.Keys(n.total)) {
+		deleted, earlier := 0, 0
+		for name := range n.total[c] {
+			switch {
+			case n.earlier[name]:
+				earlier++
+			case n.gone[name]:
 				deleted++
 			}
 		}
-		if n := len(total[c]); n >= DeleteCapFloor && deleted*100 > n*DeleteCapPercent {
-			refused = multierror.Append(refused, &DeleteCapError{Cluster: c, Deleted: deleted, Total: n})
+		total := len(n.total[c])
+		if deleted > 0 && total >= DeleteCapFloor && (deleted+earlier)*100 > total*DeleteCapPercent {
+			refused = multierror.Append(refused, &DeleteCapError{Cluster: c, Deleted: deleted, Earlier: earlier, Total: total})
 		}
 	}
 	if refused != nil {

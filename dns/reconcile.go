@@ -9,7 +9,10 @@ import (
 type Options struct {
 	LiftDeleteCap bool
 	TakeOver      []string // names of somebody else that may be overwritten
-	Forget        []string // regions and clusters that the topology does not have and whose names may go
+	// Forget are regions and clusters that the topology does not have and whose names may go, and zones that it was in before.
+	Forget []string
+	// Gone are sets that were deleted lately by whoever asks: the delete cap counts them, too.
+	Gone []RecordSet
 }
 
 // Obstacle is a wanted name that cannot be published, and why.
@@ -65,7 +68,7 @@ func Reconcile(w Wanted, actual Snapshot, o Options) (Reconciliation, error) {
 	r := newReconciler(w, actual, o)
 	changes := r.within(KeepUnread(r.diff(), w.Zone, w.Names, r.managed(), r.unread...))
 	if !o.LiftDeleteCap {
-		if err := CheckDeletes(r.counted(changes), w.Zone, r.counting()); err != nil {
+		if err := CheckDeletes(r.counted(changes), w.Zone, r.counting(), o.Gone...); err != nil {
 			return Reconciliation{}, err
 		}
 	}
@@ -102,7 +105,7 @@ func newReconciler(w Wanted, actual Snapshot, o Options) *reconciler {
 		if !ok || key.Type != TypeTXT || len(set.Values) != 1 { // two hands at one name: nobody's for sure
 			continue
 		}
-		if owner, ours := ParseOwnership(set.Values[0]); ours && owner.Deployment == w.Deployment {
+		if owner, ours := ParseOwnership(set.Values[0]); ours && owner.Deployment == w.Deployment && r.writes(name, owner) {
 			r.owners[name] = owner
 		}
 	}
@@ -125,10 +128,10 @@ func (r *reconciler) knows(place string) bool {
 func (r *reconciler) mayGo(name string) bool {
 	below, ok := strings.CutSuffix(name, "."+Canonical(r.w.Zone))
 	if r.owners[name].Cluster != "" || !ok {
-		return true // a matter of its cluster
+		return true // a matter of its cluster, or of a zone that may be forgotten
 	}
-	if Within(r.w.Zone, "arpa.") { // an address that replicas of several clusters had; while one is not read, it may have it still
-		return len(r.unread) == 0
+	if r.w.Forward != "" { // an address that replicas of several clusters had, see KeepUnread
+		return true
 	}
 	place := below[strings.LastIndex(below, ".")+1:]
 	return r.knows(place) || strings.HasPrefix(place, "_") || strings.HasPrefix(place, "join-")
@@ -168,7 +171,12 @@ func (r *reconciler) whose(name string) string {
 	if !ok {
 		return "it has records that quorate did not write; delete them, or take the name over"
 	}
-	if owner, quorates := ParseOwnership(set.Values[0]); quorates && len(set.Values) == 1 {
+	owner, quorates := ParseOwnership(set.Values[0])
+	switch {
+	case !quorates || len(set.Values) != 1:
+	case owner.Deployment == r.w.Deployment:
+		return "it belongs to another deployment that is called " + owner.Deployment + ", too; use another zone, or take the name over"
+	default:
 		return "it belongs to the deployment " + owner.Deployment + "; use another zone, or take the name over"
 	}
 	return "the ownership record " + OwnerName(name) + " is not ours: " + strings.Join(set.Values, ", ") + "; delete it, or take the name over"

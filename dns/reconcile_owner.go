@@ -137,3 +137,17 @@ func awayTargets(c Change, away map[string]bool) bool {
 	return c.Action == Delete && c.Type == TypeSRV &&
 		!slices.ContainsFunc(c.Before, func(v string) bool { return !away[target(v)] })
 }
+
+// writes tells whether this deployment may have written a name whose ownership bears its own name. Another one, of another zone
+// below the same one of the server, may be called the same; zones that were given up count as our own.
+func (r *reconciler) writes(name string, owner Ownership) bool {
+	inside := func(zone string) bool { return Within(name, zone) && name != Canonical(zone) }
+	if CheckName(name) != nil || !inside(r.w.Zone) && !slices.ContainsFunc(r.forget, inside) {
+		return false
+	}
+	pointers, ok := r.have[setKey{name, TypePTR}]
+	if !ok || r.w.Forward == "" || HashSets([]RecordSet{pointers}) != owner.Hash { // not as it was written: anybody's edit
+		return true
+	}
+	return !slices.ContainsFunc(pointers.Values, func(v string) bool { return !Within(v, r.w.Forward) })
+}

@@ -13,6 +13,8 @@ type Wanted struct {
 	Deployment string
 	// Zone is the one of the names: the topology's, or a reverse zone. The zone of the server may be a parent of it.
 	Zone string
+	// Forward is the zone of the names that a reverse zone points to; empty where Zone is that zone.
+	Forward string
 	// Names are those that the topology calls for (see Names): one whose pod is away for the moment keeps its records.
 	Names []Name
 	Sets  []RecordSet
@@ -47,7 +49,7 @@ func (w Wanted) InReverse(zones []string) map[string]Wanted {
 	out := map[string]Wanted{}
 	for _, zone := range zones {
 		zone = Canonical(zone)
-		out[zone] = Wanted{Deployment: w.Deployment, Zone: zone, Places: w.Places, Unread: w.Unread, Sets: ptrs[zone]}
+		out[zone] = Wanted{Deployment: w.Deployment, Zone: zone, Forward: w.Zone, Places: w.Places, Unread: w.Unread, Sets: ptrs[zone]}
 	}
 	return out
 }

@@ -55,6 +55,9 @@ func NewKey(name, algorithm, secret string) (Key, error) {
 	if err != nil || len(raw) == 0 {
 		return Key{}, errors.New("the secret of the key is no base64; make one with tsig-keygen or keymgr -t")
 	}
+	if strings.ContainsAny(name, "+/=") { // base64 is a domain name, too: a secret in its place must not be shown as one
+		return Key{}, errors.New("the name of the key is no domain name (RFC 8945 §4.2), but perhaps its secret")
+	}
 	return Key{
 		Name: dns.Canonical(name), Algorithm: algorithm, octets: len(raw),
 		newMAC: func() hash.Hash { return hmac.New(newHash, raw) },

@@ -156,6 +156,10 @@ func (r *keyReader) add(file string, line int, name, algorithm, secret string) e
 }
 
 func (r *keyReader) parse(file, text string) error {
+	text = strings.TrimPrefix(text, "\ufeff") // some editors begin a file with it
+	if strings.Contains(text, "\x00") {
+		return fmt.Errorf("%s:1: this is no plain text, but perhaps UTF-16: save it as UTF-8", file)
+	}
 	bare := regexp.MustCompile(`(?m)^\s*(#|;|//).*$`).ReplaceAllString(text, "")
 	switch {
 	case strings.Contains(bare, "Private-key-format:"):

@@ -1,6 +1,7 @@
 package rfc2136_test
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -49,6 +50,7 @@ type fault struct {
 	silent    bool                     // do not answer at all
 	unsigned  bool                     // do not sign the reply
 	secret    string                   // sign with another
+	signer    string                   // sign in the name of another key
 	change    func(reply *mdns.Msg)    // before it is signed
 	wire      func(wire []byte) []byte // after it is signed
 	transfers func(q *mdns.Msg, mac string) [][]byte
@@ -279,7 +281,7 @@ func (p *primary) sign(reply *mdns.Msg, mac string, f fault) []byte {
 		if f.secret != "" {
 			with = f.secret
 		}
-		reply.SetTsig(keyName, mdns.HmacSHA256, 300, time.Now().Unix())
+		reply.SetTsig(cmp.Or(f.signer, keyName), mdns.HmacSHA256, 300, time.Now().Unix())
 		out, _, err = mdns.TsigGenerate(reply, with, mac, false)
 	}
 	if err != nil {

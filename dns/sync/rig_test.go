@@ -106,6 +106,7 @@ type server struct {
 	before   func(sets []dns.ChangeSet) // called before a change is made
 	history  map[string][]string        // values of A sets, by name
 	attempts int
+	lost     error // what a change that was made ends with, once
 }
 
 func newServer(t testing.TB, origin string, sets ...dns.RecordSet) *server {
@@ -152,6 +153,10 @@ func (s *server) Apply(ctx context.Context, zone string, sets []dns.ChangeSet) (
 				s.history[c.Name] = append(s.history[c.Name], strings.Join(c.After, " "))
 			}
 		}
+	}
+	if s.lost != nil {
+		err, s.lost = s.lost, nil
+		return nil, err
 	}
 	return results, err
 }

@@ -24,16 +24,18 @@ type worker struct {
 	said    map[string]map[string]bool // by zone: what was logged and still holds
 	mu      gosync.Mutex               // guards zones
 	zones   map[string]*ZoneStatus
-	trouble string   // the failure that was last logged
-	silent  []string // clusters that did not answer when they were last asked
-	unread  []string // clusters of which something was not known at the last pass, the silent ones among them
+	gone    map[string]gone // by zone
+	trouble string          // the failure that was last logged
+	silent  []string        // clusters that did not answer when they were last asked
+	unread  []string        // clusters of which something was not known at the last pass, the silent ones among them
 }
 
 func newWorker(w *Writer, t Target) *worker {
-	k := &worker{w: w, target: t, zones: map[string]*ZoneStatus{}, said: map[string]map[string]bool{}}
+	k := &worker{w: w, target: t, zones: map[string]*ZoneStatus{}, said: map[string]map[string]bool{}, gone: map[string]gone{}}
 	for _, zone := range t.Zones() {
 		k.zones[zone] = &ZoneStatus{Server: t.Server, Zone: zone}
 		k.said[zone] = map[string]bool{}
+		k.gone[zone] = gone{}
 	}
 	return k
 }
@@ -167,7 +169,9 @@ func (k *worker) plan(ctx context.Context) ([]ZonePlan, error) {
 	wanted := k.target.wanted(w)
 	var plans []ZonePlan
 	for _, zone := range k.target.Zones() {
-		p := planZone(k.target.Server, zone, wanted[zone], k.held[zone], k.w.c.Options)
+		o := k.w.c.Options
+		o.Gone = k.gone[zone].lately(k.w.c.Now())
+		p := planZone(k.target.Server, zone, wanted[zone], k.held[zone], o)
 		withheld := 0
 		if p.Refused() {
 			p, withheld = k.withhold(zone, wanted[zone], p.Err)
@@ -234,6 +238,7 @@ func (k *worker) learn(plans []ZonePlan, outcomes []Outcome) (conflict bool, err
 		}
 		if o.Err == nil {
 			o.Err = k.hold(o)
+			k.gone[o.Zone].note(o.Changes, k.w.c.Now())
 			written[o.Zone] += len(o.Changes)
 		}
 		if o.Err != nil {

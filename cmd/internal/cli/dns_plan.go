@@ -42,7 +42,7 @@ func (a *app) dnsPlanCommand() *cobra.Command {
 func zoneFlags(cmd *cobra.Command, o *dns.Options) {
 	cmd.Flags().BoolVar(&o.LiftDeleteCap, "allow-deletes", false, fmt.Sprintf("delete more than %d %% of the names of a cluster", dns.DeleteCapPercent))
 	cmd.Flags().StringArrayVar(&o.TakeOver, "take-over", nil, "overwrite the records of somebody else at this `name` (repeatable)")
-	cmd.Flags().StringArrayVar(&o.Forget, "forget", nil, "delete the names of this `place`, a region or cluster that the topology has no more (repeatable)")
+	cmd.Flags().StringArrayVar(&o.Forget, "forget", nil, "delete the names of this `place`, a region or cluster that the topology has no more, or a zone that it had before (repeatable)")
 }
 
 // publication is what is to be changed in the zones, and from what it follows.
@@ -78,6 +78,7 @@ func (a *app) publication(ctx context.Context, o dns.Options) (*publication, err
 	if err != nil {
 		return nil, err
 	}
+	patiently(targets, w.narration)
 	p := &publication{w: w, targets: targets, plans: make([][]sync.ZonePlan, len(targets))}
 	if p.observed, err = w.observe(ctx, false); err != nil {
 		return nil, err

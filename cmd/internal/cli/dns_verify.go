@@ -82,7 +82,7 @@ func (a *app) dnsVerify(ctx context.Context, o verifyOptions) error {
 		m.addressesAlone()
 	}
 	m.doc.Unread = unread(observed)
-	if err := m.ask(ctx, a.now, o.wait); err != nil {
+	if err := m.askPatiently(ctx, w.narration, a.now, o.wait); err != nil {
 		return err
 	}
 	doc := m.document()

@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"context"
+	"net"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,6 +28,7 @@ func TestNamesInBIND(t *testing.T) {
 	n.judge(n.truths(), []string{n.primary.Address})
 	n.verified()
 	n.mended()
+	n.muted()
 	n.capped()
 	n.blindOfOne()
 	n.podsComeBack()
@@ -76,6 +79,31 @@ func (n *named) mended() {
 	n.expect(0, "dns", "plan", "--detailed-exitcode")
 	n.expect(0, "dns", "verify")
 	n.judge(n.truths(), []string{n.primary.Address})
+}
+
+// muted: a server that takes the connection and never answers is named after a while; standard output is left to the plan.
+func (n *named) muted() {
+	n.t.Helper()
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer mute.Close() //nolint:errcheck // nobody spoke over it
+	publish := n.settings.Publish
+	n.write(func(s *settings) { s.Publish = strings.ReplaceAll(publish, n.primary.Address, mute.Addr().String()) })
+	run := n.start("dns", "plan", "--output", "json")
+	want := "waiting for name server " + mute.Addr().String() + ": it is asked for zone " + n.zone() + "\n"
+	run.WaitFor(n.t, "", want)
+	if said := run.Output(); said != want {
+		n.t.Errorf("it says more than that:\n%s", said)
+	}
+	if err := run.Signal(syscall.SIGINT); err != nil {
+		n.t.Fatal(err)
+	}
+	if code := run.Wait(); code != 14 {
+		n.t.Errorf("interrupted, it exits %d:\n%s", code, run.Output())
+	}
+	n.write(func(s *settings) { s.Publish = publish })
 }
 
 // capped: a topology that lost most replicas of a cluster deletes no names by itself.
