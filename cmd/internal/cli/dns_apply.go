@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	gosync "sync"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,8 @@ func (a *app) dnsApplyCommand() *cobra.Command {
 		Short: "Make the zones of the primaries that are updated hold what the clusters call for, once",
 		Long: "apply shows what `quorate dns plan` shows, asks for approval on a terminal (--auto-approve elsewhere), and changes\n" +
 			"the zones. Every change is conditional on what was shown: what another hand changed meanwhile is left\n" +
-			"alone and named, and it exits 1. Deletes of too many names of a cluster at once are refused, nothing is changed and it\n" +
+			"alone and named, and it exits 1. Once approved it looks again; where something else would be changed by then, it\n" +
+			"changes nothing and exits 1. Deletes of too many names of a cluster at once are refused, nothing is changed and it\n" +
 			"exits 12. The records of a cluster that does not answer stay as they are, the rest is done, and it exits 17.",
 		Example: "  quorate dns apply\n  quorate dns apply --auto-approve --output json",
 		Args:    noArguments,
@@ -53,12 +55,39 @@ func (a *app) dnsApply(ctx context.Context, o dns.Options, approved bool) error 
 		return errors.Join(trouble, p.obstructed())
 	}
 	if !approved {
-		if err := a.ask(ctx, "Change these zones? Only 'yes' changes them: "); err != nil {
+		if p, err = a.approve(ctx, p, o); err != nil {
 			return err
 		}
 	}
 	failed, err := a.applyZones(ctx, p)
 	return errors.Join(err, failed, p.obstructed(), trouble)
+}
+
+// approve asks whether what was shown is to be done, and looks again: an address may be another pod's by the time of the answer.
+func (a *app) approve(ctx context.Context, shown *publication, o dns.Options) (*publication, error) {
+	if err := a.ask(ctx, "Change these zones? Only 'yes' changes them: "); err != nil {
+		return nil, err
+	}
+	now, err := publicationNow(ctx, shown.w, shown.targets, o)
+	if err != nil {
+		return nil, err
+	}
+	if !now.changesAs(shown) {
+		return nil, advised{errors.New("the clusters or the zones have changed since this was shown; nothing was written"), "run the same command again: it looks anew"}
+	}
+	return now, nil
+}
+
+// changesAs tells whether the two would change the same.
+func (p *publication) changesAs(other *publication) bool {
+	for i, plans := range p.plans {
+		for j, zone := range plans {
+			if !reflect.DeepEqual(zone.Sets, other.plans[i][j].Sets) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // applyZones changes the zones of all servers at once and tells what became of each name.

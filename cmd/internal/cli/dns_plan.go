@@ -79,7 +79,13 @@ func (a *app) publication(ctx context.Context, o dns.Options) (*publication, err
 		return nil, err
 	}
 	patiently(targets, w.narration)
+	return publicationNow(ctx, w, targets, o)
+}
+
+// publicationNow looks at clusters and zones as they are at this moment.
+func publicationNow(ctx context.Context, w *wired, targets []sync.Target, o dns.Options) (*publication, error) {
 	p := &publication{w: w, targets: targets, plans: make([][]sync.ZonePlan, len(targets))}
+	var err error
 	if p.observed, err = w.observe(ctx, false); err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ func TestNamesInBIND(t *testing.T) {
 	n.verified()
 	n.mended()
 	n.muted()
+	n.approved()
 	n.capped()
 	n.blindOfOne()
 	n.podsComeBack()
@@ -104,6 +105,26 @@ func (n *named) muted() {
 		n.t.Errorf("interrupted, it exits %d:\n%s", code, run.Output())
 	}
 	n.write(func(s *settings) { s.Publish = publish })
+}
+
+// approved: what was shown and approved is done, unless something else would be done by then.
+func (n *named) approved() {
+	n.t.Helper()
+	first, second := n.replica("use1", 0), n.replica("euw1", 1)
+	n.nsupdate("update delete " + first + " A")
+	run := n.startOnTerminal("", "dns", "apply")
+	run.WaitFor(n.t, "", "Only 'yes' changes them: ")
+	n.nsupdate("update delete " + second + " A")
+	before := n.serial()
+	run.Type(n.t, "yes\n")
+	if code := run.Wait(); code != 1 || !strings.Contains(run.Output(), "have changed since this was shown") || n.serial() != before {
+		n.t.Errorf("more is to be done by the time of the approval, and it exits %d:\n%s", code, run.Output())
+	}
+	run = n.startOnTerminal("yes\n", "dns", "apply")
+	if code := run.Wait(); code != 0 {
+		n.t.Errorf("approved, it exits %d:\n%s", code, run.Output())
+	}
+	n.judge(n.truths(), []string{n.primary.Address})
 }
 
 // capped: a topology that lost most replicas of a cluster deletes no names by itself.
