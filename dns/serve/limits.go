@@ -110,16 +110,16 @@ func (l *limiter) take(address netip.Addr, now uint32) bool {
 	bucket := &l.buckets[maphash.Bytes(l.seed, bytes[:])%buckets]
 	for {
 		old := bucket.Load()
-		spent, elapsed := old&(1<<tokenBits-1), now-uint32(old>>tokenBits) //nolint:gosec // halves of a word
-		if elapsed > 1<<31 {
-			elapsed = 0 // another reader's clock was ahead
+		spent, read, elapsed := old&(1<<tokenBits-1), now, now-uint32(old>>tokenBits) //nolint:gosec // halves of a word
+		if elapsed > 1<<31 { // another reader's clock is ahead: what it counted is not counted again
+			read, elapsed = uint32(old>>tokenBits), 0 //nolint:gosec // half of a word
 		}
 		spent -= min(spent, uint64(elapsed)*l.rate)
 		allowed := spent+milli <= l.burst
 		if allowed {
 			spent += milli
 		}
-		if bucket.CompareAndSwap(old, uint64(now)<<tokenBits|spent) {
+		if bucket.CompareAndSwap(old, uint64(read)<<tokenBits|spent) {
 			return allowed
 		}
 	}

@@ -19,7 +19,13 @@ type secondary struct {
 	told    chan uint32 // the serials of notifies, as they come
 }
 
-// newSecondary acknowledges what rcodes say, in turn, the last for ever; -1: not at all.
+// What newSecondary may do instead of acknowledging.
+const (
+	silent   = -1
+	unsigned = -2 // as anybody might who does not know the key
+)
+
+// newSecondary acknowledges what rcodes say, in turn, the last for ever.
 func newSecondary(t *testing.T, key *serve.Key, rcodes ...int) secondary {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -39,11 +45,11 @@ func newSecondary(t *testing.T, key *serve.Key, rcodes ...int) secondary {
 			t.Errorf("got %v, signature %v", m, w.TsigStatus())
 		}
 		s.told <- m.Answer[0].(*mdns.SOA).Serial
-		if rcode < 0 {
+		if rcode == silent {
 			return
 		}
-		reply := new(mdns.Msg).SetRcode(m, rcode)
-		if key != nil {
+		reply := new(mdns.Msg).SetRcode(m, max(rcode, mdns.RcodeSuccess))
+		if key != nil && rcode != unsigned {
 			reply.SetTsig("transfer.", mdns.HmacSHA512, 300, time.Now().Unix())
 		}
 		_ = w.WriteMsg(reply)
@@ -75,7 +81,7 @@ func TestNotify(t *testing.T) {
 	use1, euw1 := newCluster(t, "use1"), newCluster(t, "euw1")
 	euw1.down.Store(true)
 	use1.put(t, "slice", slicePod("bank-0", "a", "10.1.0.4"))
-	signed, slow := newSecondary(t, &testKey, mdns.RcodeSuccess), newSecondary(t, nil, -1, mdns.RcodeRefused, mdns.RcodeSuccess)
+	signed, slow := newSecondary(t, &testKey, mdns.RcodeSuccess), newSecondary(t, nil, silent, mdns.RcodeRefused, mdns.RcodeSuccess)
 	server, _ := start(t, serve.Config{
 		Topology: bank(), Sources: []serve.Source{use1.source(), euw1.source()},
 		Transfers: serve.Transfers{Keys: []serve.Key{testKey}, NotifyTo: []serve.NotifyTarget{{Address: signed.address, Key: "transfer"}, {Address: slow.address}}},
@@ -113,5 +119,16 @@ func TestNotify(t *testing.T) {
 	}
 	if last != server.Zone().Serial() {
 		t.Errorf("the slow one was told of %d at %d", last, server.Zone().Serial())
+	}
+}
+
+// An acknowledgement that is not signed, of a notify that is, counts for none: the secondary is told again.
+func TestNotifyIsAcknowledgedByTheKey(t *testing.T) {
+	told := newSecondary(t, &testKey, unsigned, mdns.RcodeSuccess)
+	empty := bank()
+	empty.Spec.Regions = nil
+	start(t, serve.Config{Topology: empty, Transfers: serve.Transfers{Keys: []serve.Key{testKey}, NotifyTo: []serve.NotifyTarget{{Address: told.address, Key: "transfer"}}}})
+	if first, second := told.next(t), told.next(t); first != second {
+		t.Errorf("told of %d, then of %d", first, second)
 	}
 }
