@@ -45,6 +45,12 @@ func fleet(n int, unread ...string) Contents {
 	return c
 }
 
+// unknownSeeds are the contents while nobody told whose the seed names are.
+func unknownSeeds(c Contents) Contents {
+	c.Slots, c.UnknownSeeds = nil, len(c.Slots)
+	return c
+}
+
 func clockAt(seconds int64) func() time.Time {
 	return func() time.Time { return time.Unix(seconds, 0) }
 }
@@ -53,7 +59,7 @@ func clockAt(seconds int64) func() time.Time {
 func drawName(t *rapid.T) string {
 	zone := rapid.SampledFrom([]string{testZone, testZone, testZone, testZone, testZone, testZone, "example.com", "bank.db.example.org", "."}).Draw(t, "zone")
 	below := rapid.SampledFrom([]string{
-		"", "ns1.", "us-east1.", "europe-west1.", "use1.", "euw1.", "bank-0.use1.", "bank-2.euw1.", "bank-7.use1.", "bank-99.use1.", "x.bank-0.use1.",
+		"", "ns1.", "us-east1.", "europe-west1.", "use1.", "euw1.", "bank-0.use1.", "bank-2.euw1.", "bank-7.use1.", "bank-99.use1.", "x.bank-0.use1.", "bank-99.euw1.", "x.bank-0.euw1.",
 		"join-0.", "join-3.", "join-9.", "_tcp.", "_sql._tcp.", "nothing.", "*.", `a\.b.`, `\000.`, strings.Repeat("l", 63) + ".",
 	}).Draw(t, "below")
 	name := mdns.Fqdn(below + strings.TrimPrefix(zone, "."))
@@ -99,10 +105,11 @@ func TestPlainPathSaysWhatTheCarefulOneSays(t *testing.T) {
 		"whole":  NewZone(fleet(9), clockAt(1_700_000_000)),
 		"large":  NewZone(fleet(90), clockAt(1_700_000_000)),
 		"unread": NewZone(fleet(9, "euw1"), clockAt(1_700_000_000)),
+		"seeds":  NewZone(unknownSeeds(fleet(9)), clockAt(1_700_000_000)),
 	}
 	plainOnes, all := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		zone := zones[rapid.SampledFrom([]string{"whole", "large", "unread"}).Draw(t, "contents")]
+		zone := zones[rapid.SampledFrom([]string{"whole", "large", "unread", "seeds"}).Draw(t, "contents")]
 		transport := rapid.SampledFrom([]Transport{UDP, TCP}).Draw(t, "transport")
 		query := drawQuery(t)
 		wire, err := query.Pack()
