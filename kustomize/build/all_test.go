@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -85,6 +86,9 @@ func renderedFrom(t rapid.TB, text string) kustomize.Rendering {
 	return r
 }
 
+// taken are names that a cluster may not have, since something else in the zone has them: the regions below, the server, the seeds.
+var taken = regexp.MustCompile(`^(r|ns|join-)[0-9]+$`)
+
 // fleet is the text of a topology of clusters drawn at random, with names that YAML would read as something else among them.
 func fleet(t *rapid.T) string {
 	var b strings.Builder
@@ -96,7 +100,7 @@ func fleet(t *rapid.T) string {
 	label := rapid.OneOf(
 		rapid.StringMatching(`[a-z0-9]([a-z0-9-]{0,12}[a-z0-9])?`),
 		rapid.SampledFrom([]string{"1", "1e3", "0x10", "on", "null", "true", "nan", "2025-01-01", "0o7", "y"}),
-	)
+	).Filter(func(name string) bool { return !taken.MatchString(name) })
 	names := rapid.SliceOfNDistinct(label, 3, 5, rapid.ID).Draw(t, "names")
 	for i, name := range names {
 		fmt.Fprintf(&b, "  - name: r%d\n    clusters: [{name: %q, context: c%d, replicas: %d, zones: [z%d]", i, name, i, rapid.IntRange(1, 5).Draw(t, "replicas"), i)

@@ -23,6 +23,7 @@ type pod struct {
 	ip          string
 	waiting     string
 	gone        bool
+	taken       time.Time // by hand
 }
 
 func (p *pod) up() bool { return p.phase == "Running" && p.ready && !p.terminating && p.waiting == "" }
@@ -116,6 +117,9 @@ func (s *set) remove(p *pod, why string) {
 	s.logf("%s deleted: %s", p.id, why)
 	s.takenDown(p, why)
 	p.terminating = true
+	if why == "hand" {
+		p.taken = time.Now()
+	}
 	s.database.left(p.id)
 	s.touch()
 	s.after(s.some(s.opts.startTime), func() {

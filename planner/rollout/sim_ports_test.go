@@ -81,10 +81,13 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// latencyMost is how long a request, or its answer, is on its way at most.
+const latencyMost = 20 * time.Millisecond
+
 func (r *run) latency() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.some(20 * time.Millisecond)
+	return r.some(latencyMost)
 }
 
 // write is the way of every write: it takes time on both ends, may fail, and may be
