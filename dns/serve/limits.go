@@ -111,7 +111,7 @@ func (l *limiter) take(address netip.Addr, now uint32) bool {
 	for {
 		old := bucket.Load()
 		spent, read, elapsed := old&(1<<tokenBits-1), now, now-uint32(old>>tokenBits) //nolint:gosec // halves of a word
-		if elapsed > 1<<31 { // another reader's clock is ahead: what it counted is not counted again
+		if elapsed > 1<<31 {                                                          // another reader's clock is ahead: what it counted is not counted again
 			read, elapsed = uint32(old>>tokenBits), 0 //nolint:gosec // half of a word
 		}
 		spent -= min(spent, uint64(elapsed)*l.rate)

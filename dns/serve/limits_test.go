@@ -27,7 +27,7 @@ func TestLimiter(t *testing.T) {
 		taken, elapsed := 0, 0
 		for range rapid.IntRange(1, 50).Draw(t, "steps") {
 			step := rapid.IntRange(0, 300).Draw(t, "ms")
-			now, elapsed = now+uint32(step), elapsed+step //nolint:gosec // small
+			now, elapsed = now+uint32(step), elapsed+step                //nolint:gosec // small
 			late := rapid.SampledFrom([]uint32{0, 1, 3}).Draw(t, "late") // readers' clocks: each reads its own, now and then
 			for i := range rapid.Uint32Range(0, 200).Draw(t, "queries") {
 				if l.take(netip.MustParseAddr("192.0.2.1"), now-late*(i%2)) {
