@@ -11,8 +11,9 @@ func TestAKS(t *testing.T) {
 	t.Parallel()
 	in := Input{
 		Flavour: AKS, Entry: delegation(t, "10.96.0.53"),
-		Main:   Config{Object: "ConfigMap coredns", Data: map[string]string{CorefileKey: custom}},
-		Custom: Config{Object: "ConfigMap coredns-custom", Data: map[string]string{"log.override": "log", "other.server": "example.org:53 {\n  whoami\n}\n"}},
+		Main: Config{Object: "ConfigMap coredns", Data: map[string]string{CorefileKey: custom}},
+		Custom: Config{Object: "ConfigMap coredns-custom", Data: map[string]string{"log.override": "log\nforward bank.db.example.com 1.1.1.1", // for the block of everything else
+			"other.server": "example.org:53 {\n  whoami\n}\n"}},
 	}
 	edit := planned(t, in)
 	if edit.Key != "quorate-bank.server" || edit.Existed || !edit.Exists || !edit.Changes() || edit.State != Absent || !strings.HasPrefix(edit.After, "# quorate:begin bank ") {

@@ -178,9 +178,13 @@ func TestStates(t *testing.T) {
 			t.Errorf("%s: changes: %t", name, edit.Changes())
 		}
 		in.Force = true
-		if after := planned(t, in).After; name != "upgraded" && after != present {
-			t.Errorf("%s, forced:\n%s", name, after)
+		if forced := planned(t, in); name != "upgraded" && forced.After != present || forced.State != test.state {
+			t.Errorf("%s, forced: %s\n%s", name, forced.State, forced.After)
 		}
+	}
+	// What others serve is seen behind the entry, too.
+	if edit := planned(t, corefileInput(present+"bank.db.example.com:53 {\n    whoami\n}\n", e)); edit.State != Foreign || edit.Changes() {
+		t.Errorf("a block behind the entry: %+v", edit)
 	}
 	in := corefileInput(edited, e)
 	in.Remove = true
@@ -238,6 +242,7 @@ func TestUnreadable(t *testing.T) {
 		"# quorate:begin bank 123\n. {\n}\n":     "line 1: the mark that ends what quorate wrote",
 		"# quorate:end bank\n":                   "line 1: this mark of quorate",
 		". {\n# quorate:begin bank 0\nerrors\n}": "line 2: this mark of quorate",
+		"# quorate:begin bank 0\n. {\n# quorate:end bank\nerrors\n}\n": "line 3: this mark of quorate",
 	} {
 		if _, err := Plan(corefileInput(text, delegation(t, "10.96.0.53"))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
