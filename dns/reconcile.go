@@ -127,7 +127,7 @@ func (r *reconciler) knows(place string) bool {
 // mayGo tells whether a name that is not wanted may be deleted: not where it is of a region that the topology does not have.
 func (r *reconciler) mayGo(name string) bool {
 	below, ok := strings.CutSuffix(name, "."+Canonical(r.w.Zone))
-	if r.owners[name].Cluster != "" || !ok {
+	if service := strings.HasPrefix(below, "_"); r.owners[name].Cluster != "" && !service || !ok {
 		return true // a matter of its cluster, or of a zone that may be forgotten
 	}
 	if r.w.Forward != "" { // an address that replicas of several clusters had, see KeepUnread

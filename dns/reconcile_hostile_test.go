@@ -31,6 +31,30 @@ func TestReconcileLeavesNamesOfOtherZones(t *testing.T) {
 	}
 }
 
+// The zone of the one may lie in that of the other, whose clusters may be called the same.
+func TestReconcileLeavesNamesOfZonesWithin(t *testing.T) {
+	for _, inner := range []string{"staging.bank.db.example.com.", "a.staging.bank.db.example.com."} {
+		zone := slices.Concat(
+			published(t, allPods()),
+			ours("bank-0.use1."+inner, "use1", "10.7.0.1"), ours("use1."+inner, "use1", "10.7.0.1"), ours("us-east1."+inner, "use1", "10.7.0.1"),
+			ours("europe-west1."+inner, "", "10.7.0.2", "10.7.0.3"), ours("join-0."+inner, "use1", "10.7.0.1"),
+			ours("_sql._tcp."+inner, "use1"), ours("_sql._tcp.us-east1."+inner, "use1"), ours("_sql._tcp.europe-west1."+inner, ""),
+		)
+		for i, s := range zone { // an SRV set for each service
+			if service, ok := strings.CutPrefix(s.Name, "_owner._sql."); ok && strings.HasSuffix(s.Name, inner) {
+				sets := []dns.RecordSet{set("_sql."+service, dns.TypeSRV, 30, "0 100 26257 bank-0.use1."+inner)}
+				owner, _ := dns.ParseOwnership(s.Values[0])
+				owner.Hash = dns.HashSets(sets)
+				zone[i].Values = []string{owner.Text()}
+				zone = append(zone, sets...)
+			}
+		}
+		if got := reconcile(t, wanted(allPods()), zone, dns.Options{}); len(got.Sets)+len(got.Edited) > 0 {
+			t.Errorf("of names in %s:\n%s", inner, summary(got))
+		}
+	}
+}
+
 // Nor do they touch one another's names in a reverse zone that both write into.
 func TestReconcileLeavesPointersToOtherZones(t *testing.T) {
 	const reverse = "10.in-addr.arpa."

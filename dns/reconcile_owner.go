@@ -141,8 +141,11 @@ func awayTargets(c Change, away map[string]bool) bool {
 // writes tells whether this deployment may have written a name whose ownership bears its own name. Another one, of another zone
 // below the same one of the server, may be called the same; zones that were given up count as our own.
 func (r *reconciler) writes(name string, owner Ownership) bool {
-	inside := func(zone string) bool { return Within(name, zone) && name != Canonical(zone) }
-	if CheckName(name) != nil || !inside(r.w.Zone) && !slices.ContainsFunc(r.forget, inside) {
+	in := func(zone string) bool { return writtenIn(zone, name, owner) }
+	if r.w.Forward != "" {
+		in = func(zone string) bool { return Within(name, zone) && name != Canonical(zone) }
+	}
+	if CheckName(name) != nil || !in(r.w.Zone) && !slices.ContainsFunc(r.forget, in) {
 		return false
 	}
 	pointers, ok := r.have[setKey{name, TypePTR}]
@@ -150,4 +153,19 @@ func (r *reconciler) writes(name string, owner Ownership) bool {
 		return true
 	}
 	return !slices.ContainsFunc(pointers.Values, func(v string) bool { return !Within(v, r.w.Forward) })
+}
+
+// writtenIn tells whether the name is one that a deployment of the zone writes (see Names and ServiceName), by its labels below
+// the zone. Of a zone that lies within this one, and of clusters that are called as ours are, each name has more of them, or
+// another cluster's in the place of its own.
+func writtenIn(zone, name string, owner Ownership) bool {
+	below, ok := strings.CutSuffix(name, "."+Canonical(zone))
+	if !ok {
+		return false
+	}
+	labels := strings.Split(below, ".")
+	if strings.HasPrefix(labels[0], "_") {
+		return len(labels) == 2 || len(labels) == 3
+	}
+	return len(labels) == 1 || len(labels) == 2 && labels[1] == owner.Cluster
 }
