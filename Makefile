@@ -152,7 +152,7 @@ fuzz: ## run each fuzz target in turn: FUZZTIME=20s
 	done
 
 .PHONY: bench
-bench: build sandbox-binaries ## measure what is promised, beside the tools that people have (10 minutes at most); RECORD=1 writes docs/benchmarks.md
+bench: build sandbox-binaries ## measure what is promised, beside the tools that people have (15 minutes at most); RECORD=1 writes docs/benchmarks.md
 	go build -o $(BIN)/bench ./cmd/internal/bench
 	$(BIN)/bench -quorate $(BIN)/quorate -sandbox $(SANDBOX) -version $(VERSION) $(if $(filter 1,$(RECORD)),-record docs/benchmarks.md)
 

@@ -49,7 +49,7 @@ func main() {
 }
 
 // limit bounds the whole run.
-const limit = 10 * time.Minute
+const limit = 15 * time.Minute
 
 func run(o options, out, narration io.Writer) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
