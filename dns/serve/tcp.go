@@ -186,9 +186,9 @@ func (c *stream) read(reader *bufio.Reader) ([]byte, error) {
 func (c *stream) answer(writer *bufio.Writer, wire []byte) error {
 	if isTransfer(wire) {
 		if query, ok := c.answerer.read(wire); ok {
+			allowed := pace{began: time.Now(), idle: c.limits.Idle}
 			return c.transfers.answer(&c.answerer, query, c.from, func(message []byte) error {
-				// Each message has its own time: a large zone takes many.
-				if err := c.conn.SetWriteDeadline(time.Now().Add(c.limits.Idle)); err != nil {
+				if err := c.conn.SetWriteDeadline(allowed.until(time.Now(), len(message))); err != nil {
 					return err
 				}
 				return writeMessage(writer, message)
