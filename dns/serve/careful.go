@@ -50,7 +50,7 @@ func (a *answerer) read(wire []byte) (asked, bool) {
 		return asked{}, false
 	}
 	m := new(mdns.Msg)
-	if err := m.Unpack(wire); err != nil {
+	if err := m.Unpack(wire); err != nil || !wellFormed(wire, m) {
 		return asked{}, false
 	}
 	return asked{m, a.keys.check(wire, m)}, true
