@@ -145,8 +145,8 @@ func (s *Server) restoreCluster(c knownCluster) error {
 		return fmt.Errorf("it was known as namespace %s of region %s with services %v, and is namespace %s of region %s with services %v",
 			c.Namespace, c.Region, c.Services, w.source.Namespace, region, w.source.Services)
 	}
-	if age := s.now().Sub(c.Known); age > expire*time.Second {
-		return fmt.Errorf("it was last known %s ago, and addresses do not stay a pod's for longer than %s", age.Round(time.Hour), expire*time.Second)
+	if err := s.checkAge(c.Known); err != nil {
+		return err
 	}
 	var pods []dns.Endpoint
 	for _, p := range c.Pods {
@@ -160,6 +160,20 @@ func (s *Server) restoreCluster(c knownCluster) error {
 	}
 	w.restored, w.restoredAt = pods, c.Known
 	s.log.Info("names of a cluster are those last known, until it is read", "cluster", c.Name, "known", c.Known, "pods", countPods(pods))
+	return nil
+}
+
+// clockStep is how far a clock may have gone back since the state was kept.
+const clockStep = time.Hour
+
+// checkAge tells why what was known at that time is not to be answered with any more.
+func (s *Server) checkAge(known time.Time) error {
+	switch age := s.now().Sub(known); {
+	case age > expire*time.Second:
+		return fmt.Errorf("it was last known %s ago, and addresses do not stay a pod's for longer than %s", age.Round(time.Hour), expire*time.Second)
+	case age < -clockStep:
+		return fmt.Errorf("it was last known at %s, which is still to come: nobody can tell how old it is; see that this machine's clock is right", known.Format(time.RFC3339))
+	}
 	return nil
 }
 
