@@ -55,8 +55,9 @@ type Server struct {
 	limiter   *limiter
 	transfers *transfers
 	notifiers []*notifier
-	state     State        // nil: nothing is kept
-	saved     atomic.Int64 // when the state was last kept, Unix time; 0: never
+	state     State           // nil: nothing is kept
+	saved     atomic.Int64    // when the state was last kept, Unix time; 0: never
+	begun     <-chan struct{} // closed when the first view is replaced
 	drift     atomic.Int64
 
 	mu        sync.Mutex // guards what follows, and the order of zone updates
@@ -91,6 +92,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	contents := s.contents()
 	s.zone = newZone(contents, c.Now, after)
 	s.show(contents)
+	s.begun = s.replaced
 	s.keys, _ = newKeyring(c.Transfers.Keys) // check made one, too
 	s.limiter = newLimiter(s.limits)
 	s.transfers = newTransfers(s.zone, c.Transfers, s.limits.Transfers)

@@ -236,16 +236,17 @@ const (
 	saveEvery = 5 * time.Minute
 )
 
-// keep saves the state after every change, and once more when ctx is done.
+// keep saves the state after every change, and once more when ctx is done. It waits for what follows on the view that it looked at
+// before it saved, the first being that of New: a change between a look and a save would be kept minutes later.
 func (s *Server) keep(ctx context.Context) {
-	for ctx.Err() == nil {
-		_, replaced := s.View()
+	for replaced := s.begun; ctx.Err() == nil; {
 		select {
 		case <-replaced:
 			idle(ctx, saveAfter)
 		case <-time.After(saveEvery):
 		case <-ctx.Done():
 		}
+		replaced = s.Changed()
 		s.save(context.WithoutCancel(ctx))
 	}
 }
