@@ -272,7 +272,7 @@ func (s *Server) save(ctx context.Context) {
 		err = s.state.Save(ctx, data)
 	}
 	if err != nil {
-		s.log.Error("the last known state could not be kept; a restart without the clusters would answer SERVFAIL", "error", err)
+		s.log.Error("the last known state could not be kept; a restart without the clusters would answer what was kept before, or SERVFAIL", "error", err)
 		return
 	}
 	s.saved.Store(s.now().Unix())

@@ -122,7 +122,7 @@ func (t *transfers) refusal(s *snapshot, query asked, from netip.Addr) *mdns.Msg
 	}
 	rcode := mdns.RcodeSuccess
 	switch {
-	case len(query.Question) != 1:
+	case len(query.Question) != 1, !query.saysWhatItHas():
 		rcode = mdns.RcodeFormatError
 	case query.Question[0].Qclass != mdns.ClassINET || !t.allowed(query, from):
 		rcode = mdns.RcodeRefused
@@ -140,6 +140,12 @@ func (t *transfers) refusal(s *snapshot, query asked, from netip.Addr) *mdns.Msg
 func (s *snapshot) isApex(name string) bool {
 	wire, ok := appendName(nil, name)
 	return ok && string(lower(wire)) == string(s.apex)
+}
+
+// saysWhatItHas tells of a question for what changed whether it has the SOA of the zone that is held (RFC 1995 §3).
+func (q asked) saysWhatItHas() bool {
+	_, ok := serialOf(q)
+	return ok || q.qtype() != mdns.TypeIXFR
 }
 
 // serialOf is what the secondary has, where it asks for what changed since (RFC 1995 §3).

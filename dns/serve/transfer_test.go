@@ -138,6 +138,11 @@ func TestTransferAccess(t *testing.T) {
 			t.Errorf("a cluster was never read: got %s with %d records", mdns.RcodeToString[rcode], len(rrs))
 		}
 	}
+	nothing := ixfr(1)
+	nothing.Ns = nil
+	if _, _, rcode := transferOf(t, address, nothing, nil); rcode != mdns.RcodeFormatError {
+		t.Errorf("a question for what changed since nothing: %s", mdns.RcodeToString[rcode])
+	}
 	other := axfr()
 	other.Question[0].Name = "use1." + origin
 	if _, _, rcode := transferOf(t, address, other, nil); rcode != mdns.RcodeNotAuth {

@@ -146,7 +146,7 @@ func (r *recordedSlots) follow(ctx context.Context) {
 		}
 		if now := r.w.now(); err != nil && ctx.Err() == nil && (told.IsZero() || now.Sub(told) >= recordTold) {
 			told = now
-			r.w.log.Warn("the recorded seed slots could not be read; the last known ones stay", "error", err)
+			r.w.log.Warn("it cannot be read which replicas stand behind the seed names; these stay as they are", "error", err)
 		}
 		timer := time.NewTimer(next)
 		select {
