@@ -58,6 +58,7 @@ func transferAtPace(t *testing.T, pause time.Duration) (held time.Duration, octe
 			}
 		}
 	}
+	synctest.Wait() // until it waits for the next query, or has ended
 	_ = near.Close()
 	err = <-done
 	synctest.Wait()
